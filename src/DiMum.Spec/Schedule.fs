@@ -1,0 +1,3 @@
+module DiMum.Spec.Schedule
+
+let linear (steps: int) = steps

@@ -1,0 +1,79 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Data;
+
+/// <summary>
+/// Labelled images as two tensors: pixels uint8 [N,C,H,W] in 0…255 and labels int64 [N] in 0…K−1. Moved to a device once, as bytes;
+/// pixels become floats in [−1, 1] only where a batch is drawn (see <see cref="Pixels"/>).
+/// </summary>
+public sealed class Dataset : IDisposable
+{
+    /// <param name="name">What the images are, as results name them, for example <c>cifar10/train</c>.</param>
+    /// <param name="images">uint8 [N,C,H,W]; the data set owns it from here on.</param>
+    /// <param name="labels">int64 [N] in 0…K−1; the data set owns it from here on.</param>
+    /// <param name="classNames">K names, in label order.</param>
+    public Dataset(string name, Tensor images, Tensor labels, IReadOnlyList<string> classNames)
+    {
+        if (images.dtype != ScalarType.Byte || images.dim() != 4)
+            throw new ArgumentException($"images of '{name}': expected uint8 [N,C,H,W], got {images.dtype} [{string.Join(',', images.shape)}]");
+        if (labels.dtype != ScalarType.Int64 || labels.dim() != 1 || labels.shape[0] != images.shape[0])
+            throw new ArgumentException($"labels of '{name}': expected int64 [{images.shape[0]}], got {labels.dtype} [{string.Join(',', labels.shape)}]");
+        Name = name;
+        Images = images.DetachFromDisposeScope();
+        Labels = labels.DetachFromDisposeScope();
+        ClassNames = classNames;
+    }
+
+    public string Name { get; }
+
+    /// <summary>Pixels, uint8 [N,C,H,W].</summary>
+    public Tensor Images { get; }
+
+    /// <summary>Labels, int64 [N].</summary>
+    public Tensor Labels { get; }
+
+    public IReadOnlyList<string> ClassNames { get; }
+
+    public long Count => Images.shape[0];
+    public int Channels => (int)Images.shape[1];
+    public int Height => (int)Images.shape[2];
+    public int Width => (int)Images.shape[3];
+
+    /// <summary>The labels as an array, in order.</summary>
+    public long[] LabelArray() => Labels.cpu().data<long>().ToArray();
+
+    /// <summary>The images whose label satisfies <paramref name="keep"/>, in order.</summary>
+    public Dataset Where(string name, Func<int, bool> keep)
+    {
+        var labels = LabelArray();
+        return Take(name, Enumerable.Range(0, labels.Length).Where(i => keep((int)labels[i])).Select(i => (long)i).ToArray());
+    }
+
+    /// <summary>The images at <paramref name="indices"/>, in that order.</summary>
+    public Dataset Take(string name, long[] indices)
+    {
+        using var scope = NewDisposeScope();
+        var index = tensor(indices, ScalarType.Int64).to(Images.device); // [n]
+        return new Dataset(name, Images.index_select(0, index), Labels.index_select(0, index), ClassNames);
+    }
+
+    /// <summary>The same images on another device.</summary>
+    public Dataset To(Device device) => new(Name, Images.to(device, copy: true), Labels.to(device, copy: true), ClassNames);
+
+    public void Dispose()
+    {
+        Images.Dispose();
+        Labels.Dispose();
+    }
+}
+
+/// <summary>A data set's two official parts. Unlearning sees <see cref="Train"/>; <see cref="Test"/> serves the classifier and DiMRA's assumption (ii).</summary>
+public sealed record DataSplits(Dataset Train, Dataset Test) : IDisposable
+{
+    public void Dispose()
+    {
+        Train.Dispose();
+        Test.Dispose();
+    }
+}

@@ -1,0 +1,25 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Data;
+
+/// <summary>The two pixel ranges: bytes 0…255 as files hold them and floats in [−1, 1] as the denoiser sees them.</summary>
+public static class Pixels
+{
+    /// <summary>x = 2·b/255 − 1, float32 (SalUn's <c>data_transform</c> with <c>rescaled</c>).</summary>
+    public static Tensor ToModel(Tensor bytes) => bytes.to(ScalarType.Float32).mul_(2.0 / 255).sub_(1);
+
+    /// <summary>b = round(255·clamp((x + 1)/2, 0, 1)), uint8. No per-image stretch: see docs/findings on the released scripts' min–max normalisation.</summary>
+    public static Tensor ToBytes(Tensor model)
+    {
+        using var scope = NewDisposeScope();
+        return model.add(1).mul_(127.5).clamp_(0, 255).round_().to(ScalarType.Byte).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>x reversed along its last axis where <paramref name="flip"/> (bool [B]) is true: the horizontal flip of the training data path.</summary>
+    public static Tensor FlipWhere(Tensor x, Tensor flip)
+    {
+        using var scope = NewDisposeScope();
+        return where(flip.view(-1, 1, 1, 1), x.flip(-1), x).MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,108 @@
+using DiMum.Diffusion;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Data;
+
+/// <summary>
+/// A seeded source of pairs (x₀, c): the first-class object of this project. Train D, Forget D_u, Retain D_r, Auxiliary D_a and
+/// Memorization D_m are five pairings, and Eqs. (4), (7), (8) and (10) are one loss on them.
+/// </summary>
+public sealed class Pairing
+{
+    private readonly Tensor images; // uint8 [N,C,H,W]
+    private readonly Tensor conditions; // [M,…]
+    private readonly long[] imageIndex;
+    private readonly long[]? conditionIndex; // null: the image's own condition
+
+    private Pairing(string name, Tensor images, Tensor conditions, long[] imageIndex, long[]? conditionIndex)
+    {
+        if (imageIndex.Length == 0 || conditionIndex is { Length: 0 })
+            throw new UserError($"the {name} set is empty: check the unlearned class, the alternative and the data");
+        (Name, this.images, this.conditions, this.imageIndex, this.conditionIndex) = (name, images, conditions, imageIndex, conditionIndex);
+    }
+
+    /// <summary>train, forget, retain, auxiliary or memorization; also the purpose under which its draws are seeded.</summary>
+    public string Name { get; }
+
+    /// <summary>Number of distinct images.</summary>
+    public int Count => imageIndex.Length;
+
+    /// <summary>Places of the images in their data set.</summary>
+    public IReadOnlyList<long> ImageIndex => imageIndex;
+
+    /// <summary>D: every image under its own label.</summary>
+    public static Pairing Train(Dataset data) => Own("train", data, _ => true);
+
+    /// <summary>D_u: the images of the unlearned classes.</summary>
+    public static Pairing Forget(Dataset data, IReadOnlySet<int> unlearned) => Own("forget", data, unlearned.Contains);
+
+    /// <summary>D_r = D ∖ D_u.</summary>
+    public static Pairing Retain(Dataset data, IReadOnlySet<int> unlearned) => Own("retain", data, label => !unlearned.Contains(label));
+
+    /// <summary>D_a: what the attacker of Eq. (7) holds; images of the unlearned classes are left out whatever the source is.</summary>
+    public static Pairing Auxiliary(Dataset data, IReadOnlySet<int> unlearned) =>
+        Own("auxiliary", data, label => !unlearned.Contains(label));
+
+    /// <summary>
+    /// Equation (9): D_m = { (x_m, c_u) : x_m an image of an alternative class in D_r, c_u a condition of D_u }, the two drawn independently.
+    /// </summary>
+    public static Pairing Memorization(Dataset data, IReadOnlySet<int> unlearned, IReadOnlySet<int> alternative)
+    {
+        if (alternative.Overlaps(unlearned))
+            throw new UserError("the alternative must lie in the retain set: it names a class that is being unlearned");
+        return new(
+            "memorization",
+            data.Images,
+            data.Labels,
+            Indices(data, alternative.Contains),
+            Indices(data, unlearned.Contains)
+        );
+    }
+
+    /// <summary>Any images under their own conditions, for sources that are not a <see cref="Dataset"/>.</summary>
+    public static Pairing Of(string name, Tensor images, Tensor conditions) =>
+        new(name, images, conditions, [.. Enumerable.Range(0, (int)images.shape[0]).Select(i => (long)i)], null);
+
+    /// <summary>An endless, shuffled, seeded reading of this pairing.</summary>
+    public PairReader Read(Seed seed) => new(this, seed);
+
+    internal (Tensor Images, Tensor Conditions) Gather(long[] places, long[]? conditionPlaces)
+    {
+        using var scope = NewDisposeScope();
+        var image = tensor(places.Select(p => imageIndex[p]).ToArray(), ScalarType.Int64, images.device);
+        var own = conditionIndex is null ? image : tensor(conditionPlaces!.Select(p => conditionIndex[p]).ToArray(), ScalarType.Int64, images.device);
+        return (images.index_select(0, image).MoveToOuterDisposeScope(), conditions.index_select(0, own).MoveToOuterDisposeScope());
+    }
+
+    internal int? ConditionCount => conditionIndex?.Length;
+
+    private static Pairing Own(string name, Dataset data, Func<int, bool> keep) => new(name, data.Images, data.Labels, Indices(data, keep), null);
+
+    private static long[] Indices(Dataset data, Func<int, bool> keep)
+    {
+        var labels = data.LabelArray();
+        return [.. Enumerable.Range(0, labels.Length).Where(i => keep((int)labels[i])).Select(i => (long)i)];
+    }
+}
+
+/// <summary>Reads a pairing batch by batch; what step s returns depends on (seed, s, batch size) alone.</summary>
+public sealed class PairReader(Pairing pairing, Seed seed)
+{
+    private readonly ShuffledOrder order = new(pairing.Count, seed.At(pairing.Name + "/images"));
+    private readonly ShuffledOrder? conditions = pairing.ConditionCount is { } n ? new(n, seed.At(pairing.Name + "/conditions")) : null;
+
+    /// <summary>Images uint8 [B,C,H,W] and conditions [B,…] of step <paramref name="step"/>.</summary>
+    public (Tensor Images, Tensor Conditions) Batch(long step, int size) =>
+        pairing.Gather(order.At(step * size, size), conditions?.At(step * size, size));
+
+    /// <summary>The images of one pass over the whole pairing, the last batch smaller.</summary>
+    public IEnumerable<(Tensor Images, Tensor Conditions)> Pass(int size)
+    {
+        for (var from = 0; from < pairing.Count; from += size)
+        {
+            var n = Math.Min(size, pairing.Count - from);
+            yield return pairing.Gather(order.At(from, n), conditions?.At(from, n));
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Diffusion.Samplers;
+
+/// <summary>How images are generated: sampler, guidance and how many at once. Part of every measured number's identity.</summary>
+public sealed record Generation(NoiseSchedule Schedule, Sampler Sampler, Guidance Guidance, int BatchSize = 250)
+{
+    public override string ToString() => $"{Sampler} {Guidance} on {Schedule.Name}";
+
+    /// <summary>Images for the given conditions, float [N,C,H,W] in about [−1, 1]. Noise depends only on (seed, batch index).</summary>
+    /// <param name="model">ε_θ; put into evaluation mode for the time of the call.</param>
+    /// <param name="conditions">Class of every image.</param>
+    /// <param name="imageShape">C, H, W.</param>
+    /// <param name="seed">Of start noise and sampler noise.</param>
+    /// <param name="cancel">Checked between batches.</param>
+    public Tensor Images(IDenoiser model, long[] conditions, (int C, int H, int W) imageShape, Seed seed, CancellationToken cancel = default)
+    {
+        var training = model.Training;
+        model.Training = false;
+        using var none = no_grad();
+        using var scope = NewDisposeScope();
+        try
+        {
+            var parts = new List<Tensor>();
+            for (var from = 0; from < conditions.Length; from += BatchSize)
+            {
+                cancel.ThrowIfCancellationRequested();
+                var some = conditions[from..Math.Min(conditions.Length, from + BatchSize)];
+                parts.Add(Batch(model, some, imageShape, seed.At("generate", from / BatchSize)));
+            }
+
+            return cat(parts).MoveToOuterDisposeScope();
+        }
+        finally
+        {
+            model.Training = training;
+        }
+    }
+
+    private Tensor Batch(IDenoiser model, long[] conditions, (int C, int H, int W) image, Seed seed)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = seed.Generator();
+        var device = model.Device;
+        var value = tensor(conditions, ScalarType.Int64, device); // [B]
+        var all = new Condition(value);
+        var both = new Condition(
+            cat([value, value]),
+            cat([ones(conditions.Length, ScalarType.Bool, device), zeros(conditions.Length, ScalarType.Bool, device)])
+        );
+        Tensor Noise(ReadOnlySpan<long> shape) => randn(shape.ToArray(), ScalarType.Float32, generator: generator).to(device);
+
+        Tensor Guided(Tensor x, int t)
+        {
+            if (!Guidance.NeedsNull)
+                return model.Predict(x, full(conditions.Length, t, ScalarType.Int64, device), all);
+            var time = full(2L * conditions.Length, t, ScalarType.Int64, device);
+            var halves = model.Predict(cat([x, x]), time, both).chunk(2); // one forward pass for ε_c and ε_∅
+            return Guidance.Combine(halves[0], halves[1]);
+        }
+
+        var start = Noise([conditions.Length, image.C, image.H, image.W]);
+        return Sampler.Run(Schedule, start, Guided, Noise).MoveToOuterDisposeScope();
+    }
+}

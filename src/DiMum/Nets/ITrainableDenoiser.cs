@@ -1,0 +1,10 @@
+using DiMum.Diffusion;
+
+namespace DiMum.Nets;
+
+/// <summary>A denoiser whose parameters are one flat vector: what is trained, unlearned and attacked.</summary>
+public interface ITrainableDenoiser : IDenoiser, IDisposable
+{
+    /// <summary>θ and its gradient.</summary>
+    ParameterVector Parameters { get; }
+}

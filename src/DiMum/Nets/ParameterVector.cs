@@ -1,0 +1,159 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Nets;
+
+/// <summary>How a parameter is filled at birth.</summary>
+/// <param name="Kind">The rule.</param>
+/// <param name="Scale">Bound of <see cref="InitKind.Uniform"/>, value of <see cref="InitKind.Constant"/>, σ of <see cref="InitKind.Normal"/>.</param>
+public readonly record struct Init(InitKind Kind, double Scale)
+{
+    /// <summary>PyTorch's default for convolutions and linear layers, weight and bias alike: U(−1/√fanIn, 1/√fanIn).</summary>
+    public static Init FanIn(long fanIn) => new(InitKind.Uniform, 1 / Math.Sqrt(fanIn));
+
+    public static Init Ones => new(InitKind.Constant, 1);
+    public static Init Zeros => new(InitKind.Constant, 0);
+    public static Init StandardNormal => new(InitKind.Normal, 1);
+}
+
+/// <summary>Kinds of <see cref="Init"/>.</summary>
+public enum InitKind
+{
+    Constant,
+    Uniform,
+    Normal,
+}
+
+/// <summary>One named tensor inside a <see cref="ParameterVector"/>.</summary>
+public sealed class Parameter(string name, long[] shape, Init init)
+{
+    public string Name { get; } = name;
+    public long[] Shape { get; } = shape;
+    public Init Init { get; } = init;
+    public long Count { get; } = shape.Aggregate(1L, (product, n) => product * n);
+
+    /// <summary>First element's place in the flat vector.</summary>
+    public long Offset { get; internal set; }
+
+    /// <summary>A leaf of the autograd graph that shares the flat vector's memory.</summary>
+    public Tensor Value { get; internal set; } = null!;
+}
+
+/// <summary>Collects a network's parameters in order, before they have memory.</summary>
+public sealed class ParameterDeclarations
+{
+    private readonly List<Parameter> list = [];
+
+    public IReadOnlyList<Parameter> All => list;
+
+    /// <summary>Declares a parameter; order of declaration is order in the vector and in checkpoints.</summary>
+    public Parameter Declare(string name, Init init, params long[] shape)
+    {
+        if (list.Any(p => p.Name == name))
+            throw new ArgumentException($"parameter '{name}' is declared twice");
+        list.Add(new Parameter(name, shape, init));
+        return list[^1];
+    }
+}
+
+/// <summary>
+/// θ as one flat tensor, and its gradient as another. The network's parameters are leaves that share θ's memory, and their gradients share
+/// the flat gradient's: autograd accumulates into it in place. Adam, EMA, clipping, masks, distances and checkpoints are then a few
+/// operations on whole vectors.
+/// </summary>
+public sealed class ParameterVector : IDisposable
+{
+    private readonly Dictionary<string, Parameter> byName;
+
+    /// <summary>Gives the declared parameters memory on <paramref name="device"/> and fills them by their <see cref="Init"/> from <paramref name="generator"/>.</summary>
+    public ParameterVector(ParameterDeclarations declarations, Device device, Generator generator, ScalarType dtype = ScalarType.Float32)
+    {
+        Entries = declarations.All;
+        byName = Entries.ToDictionary(p => p.Name);
+        foreach (var p in Entries)
+        {
+            p.Offset = Count;
+            Count += p.Count;
+        }
+
+        using var none = no_grad();
+        Values = empty(Count, dtype: dtype, device: device).DetachFromDisposeScope();
+        Gradient = zeros(Count, dtype: dtype, device: device).DetachFromDisposeScope();
+        foreach (var p in Entries)
+            Bind(p, generator);
+    }
+
+    /// <summary>Number of elements, n.</summary>
+    public long Count { get; }
+
+    /// <summary>θ, [n].</summary>
+    public Tensor Values { get; }
+
+    /// <summary>∂L/∂θ, [n]; accumulates over backward passes until <see cref="ZeroGradient"/>.</summary>
+    public Tensor Gradient { get; }
+
+    /// <summary>Names, shapes and offsets, in order.</summary>
+    public IReadOnlyList<Parameter> Entries { get; }
+
+    public Parameter this[string name] => byName[name];
+
+    /// <summary>Copies θ from a flat vector of the same length.</summary>
+    public void Load(Tensor flat)
+    {
+        if (flat.numel() != Count)
+            throw new ArgumentException($"expected {Count} parameters, got {flat.numel()}");
+        using var none = no_grad();
+        Values.copy_(flat);
+    }
+
+    /// <summary>A copy of θ, [n].</summary>
+    public Tensor Snapshot()
+    {
+        using var none = no_grad();
+        return Values.clone();
+    }
+
+    public void ZeroGradient()
+    {
+        using var none = no_grad();
+        Gradient.zero_();
+    }
+
+    /// <summary>Part of a flat vector (θ, a gradient, a mask, a moment) under a parameter's name, in its shape; shares memory.</summary>
+    public Tensor Slice(Tensor flat, string name)
+    {
+        var p = byName[name];
+        return flat.narrow(0, p.Offset, p.Count).view(p.Shape);
+    }
+
+    public void Dispose()
+    {
+        foreach (var p in Entries)
+            p.Value.Dispose();
+        Values.Dispose();
+        Gradient.Dispose();
+    }
+
+    private void Bind(Parameter p, Generator generator)
+    {
+        using var scope = NewDisposeScope();
+        var view = Values.narrow(0, p.Offset, p.Count).view(p.Shape);
+        switch (p.Init.Kind)
+        {
+            case InitKind.Constant:
+                view.fill_(p.Init.Scale);
+                break;
+            case InitKind.Uniform:
+                view.copy_(rand(p.Shape, ScalarType.Float64, generator: generator).mul_(2).sub_(1).mul_(p.Init.Scale));
+                break;
+            case InitKind.Normal:
+                view.copy_(randn(p.Shape, ScalarType.Float64, generator: generator).mul_(p.Init.Scale));
+                break;
+            default:
+                throw new InvalidOperationException($"unknown init {p.Init.Kind}");
+        }
+
+        p.Value = view.detach().requires_grad_(true).DetachFromDisposeScope();
+        p.Value.grad = Gradient.narrow(0, p.Offset, p.Count).view(p.Shape);
+    }
+}

@@ -1,0 +1,60 @@
+using DiMum.Nets;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Optimization;
+
+/// <summary>Adam's constants; defaults are PyTorch's and the released baselines'.</summary>
+public sealed record AdamSettings(double Beta1 = 0.9, double Beta2 = 0.999, double Epsilon = 1e-8);
+
+/// <summary>
+/// Adam (Kingma and Ba 2015) on a whole parameter vector: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g²,
+/// θ ← θ − lr/(1−β₁ᵏ) · m/(√v/√(1−β₂ᵏ) + ε). Equal to <c>torch.optim.Adam</c> on the separate tensors, in a handful of operations.
+/// </summary>
+public sealed class Adam : IDisposable
+{
+    private readonly ParameterVector parameters;
+    private readonly AdamSettings settings;
+    private readonly Tensor denominator; // scratch, [n]
+
+    public Adam(ParameterVector parameters, AdamSettings? settings = null)
+    {
+        this.parameters = parameters;
+        this.settings = settings ?? new();
+        using var none = no_grad();
+        FirstMoment = zeros_like(parameters.Values).DetachFromDisposeScope();
+        SecondMoment = zeros_like(parameters.Values).DetachFromDisposeScope();
+        denominator = empty_like(parameters.Values).DetachFromDisposeScope();
+    }
+
+    /// <summary>m, [n].</summary>
+    public Tensor FirstMoment { get; }
+
+    /// <summary>v, [n].</summary>
+    public Tensor SecondMoment { get; }
+
+    /// <summary>k, steps taken.</summary>
+    public long Steps { get; set; }
+
+    /// <summary>One step down the vector's gradient at rate <paramref name="rate"/> (lr).</summary>
+    public void Step(double rate)
+    {
+        using var none = no_grad();
+        using var scope = NewDisposeScope();
+        Steps++;
+        var g = parameters.Gradient;
+        FirstMoment.mul_(settings.Beta1).add_(g, alpha: 1 - settings.Beta1);
+        SecondMoment.mul_(settings.Beta2).addcmul_(g, g, 1 - settings.Beta2);
+        var correction1 = 1 - Math.Pow(settings.Beta1, Steps);
+        var correction2 = 1 - Math.Pow(settings.Beta2, Steps);
+        denominator.copy_(SecondMoment).sqrt_().div_(Math.Sqrt(correction2)).add_(settings.Epsilon);
+        parameters.Values.addcdiv_(FirstMoment, denominator, -rate / correction1);
+    }
+
+    public void Dispose()
+    {
+        FirstMoment.Dispose();
+        SecondMoment.Dispose();
+        denominator.Dispose();
+    }
+}

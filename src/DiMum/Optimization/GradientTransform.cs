@@ -1,0 +1,45 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Optimization;
+
+/// <summary>
+/// What happens to the flat gradient between backward and the optimiser, in order. Order matters: SalUn clips, then masks; SFR-on masks, then
+/// clips.
+/// </summary>
+public sealed class GradientTransform
+{
+    private readonly IReadOnlyList<Action<Tensor>> steps;
+
+    private GradientTransform(IReadOnlyList<Action<Tensor>> steps) => this.steps = steps;
+
+    /// <summary>The gradient as it is.</summary>
+    public static GradientTransform None { get; } = new([]);
+
+    /// <summary>Then g ← g · min(1, c/(‖g‖₂ + 1e-6)), as <c>clip_grad_norm_</c>.</summary>
+    public GradientTransform ThenClip(double maxNorm) => new([.. steps, g => Clip(g, maxNorm)]);
+
+    /// <summary>Then g ← g ⊙ mask; <paramref name="mask"/> is [n] of 0 and 1 and outlives this transform.</summary>
+    public GradientTransform ThenMask(Tensor mask) => new([.. steps, g => g.mul_(mask)]);
+
+    /// <summary>Applies all steps in place.</summary>
+    public void Apply(Tensor gradient)
+    {
+        using var none = no_grad();
+        using var scope = NewDisposeScope();
+        foreach (var step in steps)
+            step(gradient);
+    }
+
+    /// <summary>Global-norm clipping in place; returns the norm before it.</summary>
+    public static double Clip(Tensor gradient, double maxNorm)
+    {
+        using var none = no_grad();
+        using var scope = NewDisposeScope();
+        var norm = gradient.norm().ToDouble();
+        var factor = maxNorm / (norm + 1e-6);
+        if (factor < 1)
+            gradient.mul_(factor);
+        return norm;
+    }
+}

@@ -1,0 +1,90 @@
+using DiMum.Data;
+using DiMum.Diffusion;
+using DiMum.Nets;
+using DiMum.Optimization;
+using static TorchSharp.torch;
+
+namespace DiMum.Unlearning;
+
+/// <summary>Weights of the two terms of Eqs. (5), (6) and (11). Named, because released code means three different things by «alpha».</summary>
+/// <param name="Retain">Of the retain term.</param>
+/// <param name="Unlearning">Of the unlearning term.</param>
+public readonly record struct Balance(double Retain, double Unlearning)
+{
+    public override string ToString() => FormattableString.Invariant($"retain {Retain:g} + unlearning {Unlearning:g}");
+}
+
+/// <summary>One optimiser step: a loss to descend and what is done to its gradient first.</summary>
+/// <param name="Loss">Builds the scalar loss; called once, inside the step's dispose scope.</param>
+/// <param name="Transform">Clip, mask, in the method's order.</param>
+public sealed record Update(Func<Tensor> Loss, GradientTransform Transform);
+
+/// <summary>A method at work: the optimiser steps of each outer iteration.</summary>
+public interface IUpdateRule : IDisposable
+{
+    /// <summary>The steps of outer iteration <paramref name="iteration"/> (0-based), in order; each is taken before the next is asked for.</summary>
+    IEnumerable<Update> Updates(int iteration);
+}
+
+/// <summary>All that a method may use.</summary>
+/// <param name="Model">ε_θ, at the pre-trained weights when the method is prepared.</param>
+/// <param name="Schedule">ᾱ_t.</param>
+/// <param name="Batches">Source of batches.</param>
+/// <param name="Forget">D_u.</param>
+/// <param name="Retain">D_r.</param>
+/// <param name="Memorization">D_m (Eq. 9).</param>
+/// <param name="Alternative">c̃, the benign condition given to a condition of D_u at a step (Eq. 6).</param>
+/// <param name="Iterations">Outer iterations planned.</param>
+/// <param name="ClipNorm">Global-norm bound of gradients.</param>
+public sealed record UnlearningContext(
+    ITrainableDenoiser Model,
+    NoiseSchedule Schedule,
+    IBatchSource Batches,
+    Pairing Forget,
+    Pairing Retain,
+    Pairing Memorization,
+    Func<Condition, int, Condition> Alternative,
+    int Iterations,
+    double ClipNorm
+)
+{
+    /// <summary>The ε-loss on this iteration's batch of <paramref name="pairing"/>.</summary>
+    public Tensor Loss(Pairing pairing, int iteration) => EpsilonLoss.Of(Model, Schedule, Batches.Next(pairing, iteration));
+
+    /// <summary>Clipping to <see cref="ClipNorm"/> and nothing else.</summary>
+    public GradientTransform Clip => GradientTransform.None.ThenClip(ClipNorm);
+}
+
+/// <summary>An unlearning method: an update rule on the parameter vector.</summary>
+public interface IUnlearningMethod
+{
+    /// <summary>The name in experiments and reports.</summary>
+    string Name { get; }
+
+    /// <summary><c>as published</c>, or <c>as released (repo@commit)</c>.</summary>
+    string Reading { get; }
+
+    /// <summary>Equation, paper or repository that it follows, and its settings in one line.</summary>
+    string Source { get; }
+
+    /// <summary>Whether it starts from fresh weights instead of the pre-trained ones (retraining does).</summary>
+    bool StartsFromScratch => false;
+
+    /// <summary>Optimiser steps an iteration.</summary>
+    int UpdatesPerIteration => 1;
+
+    /// <summary>Computes masks, weights and copies. Leaves θ as it is. Deterministic in (θ, data, seed), so a resumed run prepares again.</summary>
+    IUpdateRule Prepare(UnlearningContext context);
+}
+
+/// <summary>A rule made of functions, for methods without state of their own.</summary>
+public sealed class UpdateRule(Func<int, IEnumerable<Update>> updates, params IDisposable[] state) : IUpdateRule
+{
+    public IEnumerable<Update> Updates(int iteration) => updates(iteration);
+
+    public void Dispose()
+    {
+        foreach (var item in state)
+            item.Dispose();
+    }
+}

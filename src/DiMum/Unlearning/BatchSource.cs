@@ -14,7 +14,7 @@ public interface IBatchSource
     /// <summary>One pass over <paramref name="pairing"/>, nothing dropped: what masks and Fisher weights are accumulated over.</summary>
     IEnumerable<NoisedBatch> Pass(Pairing pairing);
 
-    /// <summary>A fresh choice of dropped conditions for <paramref name="batch"/>, independent of the one it has.</summary>
+    /// <summary>A fresh choice of dropped conditions for <paramref name="condition"/>, independent of the one it has.</summary>
     Condition Redrop(Condition condition, string purpose, int step);
 }
 

@@ -11,7 +11,7 @@ public interface IBatchSource
     /// <summary>The batch of <paramref name="pairing"/> at <paramref name="step"/>, with t, ε and dropped conditions drawn.</summary>
     NoisedBatch Next(Pairing pairing, int step);
 
-    /// <summary>One pass over <paramref name="pairing"/>, nothing dropped: what masks and Fisher weights are accumulated over.</summary>
+    /// <summary>One pass over <paramref name="pairing"/>, nothing dropped, the reader disposes each batch: what masks and Fisher weights are accumulated over.</summary>
     IEnumerable<NoisedBatch> Pass(Pairing pairing);
 
     /// <summary>A fresh choice of dropped conditions for <paramref name="condition"/>, independent of the one it has.</summary>
@@ -38,14 +38,18 @@ public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings,
         using var scope = NewDisposeScope();
         var (bytes, conditions) = Reader(pairing).Batch(step, settings.BatchSize);
         using var generator = seed.At(pairing.Name + "/draws", step).Generator();
-        return Noised(bytes, conditions, generator, settings.DropProbability);
+        return Noised(bytes, conditions, generator, settings.DropProbability).MoveToOuterDisposeScope();
     }
 
     public IEnumerable<NoisedBatch> Pass(Pairing pairing)
     {
         using var generator = seed.At(pairing.Name + "/pass").Generator();
         foreach (var (bytes, conditions) in Reader(pairing).Pass(settings.BatchSize))
-            yield return Noised(bytes, conditions, generator, dropProbability: 0);
+        {
+            var batch = Noised(bytes, conditions, generator, dropProbability: 0);
+            bytes.Dispose();
+            yield return batch;
+        }
     }
 
     public Condition Redrop(Condition condition, string purpose, int step)
@@ -71,11 +75,7 @@ public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings,
         var time = Timesteps.Draw(settings.Times, size, schedule.Steps, generator).to(device);
         var noise = randn(clean.shape, ScalarType.Float32, generator: generator).to(device);
         var keep = Keep(size, dropProbability, generator);
-        var batch = new NoisedBatch(clean, new Condition(conditions.to(device), keep), time, noise);
-        foreach (var part in new[] { clean, batch.Condition.Value, time, noise })
-            part.MoveToOuterDisposeScope();
-        keep?.MoveToOuterDisposeScope();
-        return batch;
+        return new NoisedBatch(clean, new Condition(conditions.to(device), keep), time, noise).MoveToOuterDisposeScope();
     }
 
     private Tensor? Keep(int size, double dropProbability, Generator generator)

@@ -21,9 +21,9 @@ public static class GuidedGradient
         var batches = 0;
         try
         {
-            using var outer = NewDisposeScope();
             foreach (var batch in context.Batches.Pass(pairing))
             {
+                using var owned = batch;
                 using var scope = NewDisposeScope();
                 parameters.ZeroGradient();
                 Loss(context, batch, guidance).backward();

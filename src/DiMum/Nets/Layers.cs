@@ -22,14 +22,35 @@ public sealed class Linear(ParameterScope scope, long from, long to)
     public Tensor Forward(Tensor x) => functional.linear(x, weight.Value, bias.Value);
 }
 
-/// <summary>A k×k convolution with bias.</summary>
+/// <summary>
+/// A k×k convolution with bias. libtorch 2.10.0's oneDNN leaves the padding of its channel blocks unset for k &gt; 1: with AVX-512 the gradient
+/// towards the input is wrong when the output channels are no multiple of 16, and the output itself when the input channels are none
+/// (1 and 3 have a path of their own). So float32 convolutions on CPU are widened with zeros to such multiples; the result is the same.
+/// </summary>
 public sealed class Conv(ParameterScope scope, long from, long to, long kernel, long stride = 1, long padding = 0)
 {
+    private const long Block = 16;
+
     private readonly Parameter weight = scope.Declare("weight", Init.FanIn(from * kernel * kernel), to, from, kernel, kernel);
     private readonly Parameter bias = scope.Declare("bias", Init.FanIn(from * kernel * kernel), to);
+    private readonly long moreIn = from is 1 or 3 ? 0 : (Block - from % Block) % Block;
+    private readonly long moreOut = (Block - to % Block) % Block;
 
     /// <summary>[B,from,H,W] → [B,to,H',W'].</summary>
-    public Tensor Forward(Tensor x) => functional.conv2d(x, weight.Value, bias.Value, strides: [stride, stride], padding: [padding, padding]);
+    public Tensor Forward(Tensor x)
+    {
+        var (w, b) = (weight.Value, bias.Value);
+        if (kernel == 1 || moreIn + moreOut == 0 || x.device_type != DeviceType.CPU || x.dtype == ScalarType.Float64)
+            return functional.conv2d(x, w, b, strides: [stride, stride], padding: [padding, padding]);
+        var wide = functional.conv2d(
+            moreIn == 0 ? x : functional.pad(x, [0, 0, 0, 0, 0, moreIn]),
+            functional.pad(w, [0, 0, 0, 0, 0, moreIn, 0, moreOut]),
+            functional.pad(b, [0, moreOut]),
+            strides: [stride, stride],
+            padding: [padding, padding]
+        );
+        return moreOut == 0 ? wide : wide.narrow(1, 0, to);
+    }
 }
 
 /// <summary>Group normalisation; TorchSharp 0.107.0's own module leaves scale and shift uninitialised, so they are set here.</summary>

@@ -24,17 +24,16 @@ public sealed class Linear(ParameterScope scope, long from, long to)
 
 /// <summary>
 /// A k×k convolution with bias. libtorch 2.10.0's oneDNN leaves the padding of its channel blocks unset for k &gt; 1: with AVX-512 the gradient
-/// towards the input is wrong when the output channels are no multiple of 16, and the output itself when the input channels are none
-/// (1 and 3 have a path of their own). So float32 convolutions on CPU are widened with zeros to such multiples; the result is the same.
+/// towards the input is wrong when the output channels are no multiple of 16, the output itself when the input channels are none
+/// (1 and 3 have a path of their own), and at stride 2 the gradient again when 32 does not divide input channels above 16. So float32
+/// convolutions on CPU are widened with zeros to such multiples; the result is the same.
 /// </summary>
 public sealed class Conv(ParameterScope scope, long from, long to, long kernel, long stride = 1, long padding = 0)
 {
-    private const long Block = 16;
-
     private readonly Parameter weight = scope.Declare("weight", Init.FanIn(from * kernel * kernel), to, from, kernel, kernel);
     private readonly Parameter bias = scope.Declare("bias", Init.FanIn(from * kernel * kernel), to);
-    private readonly long moreIn = from is 1 or 3 ? 0 : (Block - from % Block) % Block;
-    private readonly long moreOut = (Block - to % Block) % Block;
+    private readonly long moreIn = from is 1 or 3 ? 0 : Missing(from, stride > 1 && from > 16 ? 32 : 16);
+    private readonly long moreOut = Missing(to, 16);
 
     /// <summary>[B,from,H,W] → [B,to,H',W'].</summary>
     public Tensor Forward(Tensor x)
@@ -51,6 +50,8 @@ public sealed class Conv(ParameterScope scope, long from, long to, long kernel, 
         );
         return moreOut == 0 ? wide : wide.narrow(1, 0, to);
     }
+
+    private static long Missing(long channels, long block) => (block - channels % block) % block;
 }
 
 /// <summary>Group normalisation; TorchSharp 0.107.0's own module leaves scale and shift uninitialised, so they are set here.</summary>

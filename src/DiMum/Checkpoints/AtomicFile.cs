@@ -1,0 +1,44 @@
+namespace DiMum.Checkpoints;
+
+/// <summary>Writes that either happen whole or not at all: temporary file beside the target, flushed to disk, renamed over it.</summary>
+public static class AtomicFile
+{
+    /// <summary>Writes <paramref name="path"/> by <paramref name="write"/>.</summary>
+    /// <exception cref="UserError">Full disk, missing rights or a folder in the way; what stood at <paramref name="path"/> is intact.</exception>
+    public static void Write(string path, Action<Stream> write)
+    {
+        var full = Path.GetFullPath(path);
+        var temporary = $"{full}.{Environment.ProcessId}.tmp";
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(full)!);
+            using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20))
+            {
+                write(stream);
+                stream.Flush(flushToDisk: true);
+            }
+
+            File.Move(temporary, full, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            TryDelete(temporary);
+            throw new UserError($"{full}: can't be written: {e.Message.TrimEnd('.')}; free the disk or choose another folder with --out", e);
+        }
+    }
+
+    /// <summary>Writes text as UTF-8.</summary>
+    public static void WriteText(string path, string text) => Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
+
+    private static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The write's own error is the one to report.
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using MathNet.Numerics.Distributions;
+
+namespace DiMum.Metrics;
+
+/// <summary>AR: the share of generated images that the classifier assigns to a class (Tables I–IV), with its exact binomial interval.</summary>
+public static class AccuracyRate
+{
+    /// <summary>count/n with the Clopper–Pearson interval.</summary>
+    /// <param name="count">Images assigned to the class, 0…n.</param>
+    /// <param name="n">Images generated, ≥ 1.</param>
+    /// <param name="metric">What is measured, with the classifier.</param>
+    /// <param name="of">Model, sampler, guidance and seed.</param>
+    /// <param name="confidence">Coverage, 0.95.</param>
+    public static Measured Of(long count, long n, string metric, string of, double confidence = 0.95)
+    {
+        if (n < 1 || count < 0 || count > n)
+            throw new ArgumentOutOfRangeException(nameof(count), $"expected 0 ≤ count ≤ n and n ≥ 1, got {count} of {n}");
+        var (low, high) = Interval(count, n, confidence);
+        return new((double)count / n, n, low, high, metric, of);
+    }
+
+    /// <summary>Clopper–Pearson: (B⁻¹(α/2; k, n−k+1), B⁻¹(1−α/2; k+1, n−k)), 0 and 1 at the ends.</summary>
+    public static (double Low, double High) Interval(long count, long n, double confidence = 0.95)
+    {
+        var tail = (1 - confidence) / 2;
+        var low = count == 0 ? 0 : Beta.InvCDF(count, n - count + 1, tail);
+        var high = count == n ? 1 : Beta.InvCDF(count + 1, n - count, 1 - tail);
+        return (low, high);
+    }
+}

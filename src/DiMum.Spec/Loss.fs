@@ -17,11 +17,7 @@ type Balance = Both<float>
 type Denoiser<'c> = float[] -> int -> 'c -> float[]
 
 /// One sample of the expectation: x₀ and c from a pairing, t, and ε.
-type Draw<'c> =
-    { Image: float[]
-      Condition: 'c
-      Time: int
-      Noise: float[] }
+type Draw<'c> = { Image: float[]; Condition: 'c; Time: int; Noise: float[] }
 
 /// The balance of a bare λ.
 let lambda value : Balance = { Retain = 1.0; Unlearning = value }

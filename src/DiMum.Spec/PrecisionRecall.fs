@@ -12,7 +12,10 @@ let radiiSquared k (points: float[][]) =
 /// The share of the points that lie in the ball, border included, of at least one centre.
 let coverage k (centres: float[][]) (points: float[][]) =
     let balls = Array.zip centres (radiiSquared k centres)
-    let inside x = balls |> Array.exists (fun (centre, radius) -> squaredDistance centre x <= radius)
+
+    let inside x =
+        balls |> Array.exists (fun (centre, radius) -> squaredDistance centre x <= radius)
+
     float (points |> Array.filter inside |> Array.length) / float points.Length
 
 /// Generated points on the real manifold.

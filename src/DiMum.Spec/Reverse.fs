@@ -11,15 +11,12 @@ let step sigma (table: Schedule.Table) t (noisy: float[]) (predicted: float[]) (
     let alpha, alphaBar = table.Alpha[t], table.AlphaBar[t]
     let std = if t = 0 then 0.0 else sqrt (Schedule.variance sigma table t)
 
-    Array.map3
-        (fun x eps z -> (x - (1.0 - alpha) / sqrt (1.0 - alphaBar) * eps) / sqrt alpha + std * z)
-        noisy
-        predicted
-        z
+    Array.map3 (fun x eps z -> (x - (1.0 - alpha) / sqrt (1.0 - alphaBar) * eps) / sqrt alpha + std * z) noisy predicted z
 
 /// Eq. (1) solved for x₀:  x̂₀ = (x_t − √(1−ᾱ_t) · ε̂) / √ᾱ_t, then clipped to the range
 let predictX0 range (table: Schedule.Table) t (noisy: float[]) (predicted: float[]) =
     let alphaBar = table.AlphaBar[t]
+
     let clip =
         match range with
         | Unbounded -> id
@@ -35,6 +32,7 @@ let ancestral sigma range (table: Schedule.Table) i j (noisy: float[]) (predicte
     let barI, barJ = Schedule.alphaBar table i, Schedule.alphaBar table j
     let alpha = barI / barJ
     let beta = 1.0 - alpha
+
     let variance =
         match sigma with
         | _ when j < 0 -> 0.0
@@ -58,11 +56,7 @@ let ddim eta range (table: Schedule.Table) i j (noisy: float[]) (predicted: floa
     let c1 = eta * sqrt ((1.0 - barI / barJ) * (1.0 - barJ) / (1.0 - barI))
     let c2 = sqrt (max 0.0 (1.0 - barJ - c1 * c1)) // exactly zero at eta = 1, j = −1; rounding must not make it NaN
 
-    Array.map3
-        (fun x0 z eps -> sqrt barJ * x0 + c1 * z + c2 * eps)
-        (predictX0 range table i noisy predicted)
-        z
-        predicted
+    Array.map3 (fun x0 z eps -> sqrt barJ * x0 + c1 * z + c2 * eps) (predictX0 range table i noisy predicted) z predicted
 
 /// 0, k, 2k, … below T with k = ⌊T/count⌋, largest first. (May be longer than count: T = 1000, count = 7 gives 8.)
 let uniformTimes steps count = [ 0 .. steps / count .. steps - 1 ] |> List.rev

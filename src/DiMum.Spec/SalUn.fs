@@ -7,7 +7,15 @@ let saliency (gradients: float[] list) = Vector.sum gradients |> Array.map abs
 /// The ⌊ratio·N⌋ entries of largest saliency over all parameters together; of equal ones the lower flat index wins.
 let mask ratio (saliency: float[]) =
     let count = int (ratio * float saliency.Length)
-    let chosen = saliency |> Array.indexed |> Array.sortBy (fun (i, s) -> -s, i) |> Array.truncate count |> Array.map fst |> Set
+
+    let chosen =
+        saliency
+        |> Array.indexed
+        |> Array.sortBy (fun (i, s) -> -s, i)
+        |> Array.truncate count
+        |> Array.map fst
+        |> Set
+
     Array.init saliency.Length chosen.Contains
 
 /// What the optimiser sees: clipped first, masked afterwards.

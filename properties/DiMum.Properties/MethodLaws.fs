@@ -138,15 +138,20 @@ let ``EraseDiff's average is of the last pass only, weighted by batch size``
     (b: float)
     (n: PositiveInt)
     =
-    let still = { Adam.standard 0.0 with LearningRate = 0.0 } // nothing moves, so every pass sees the same losses
-
+    let settings, passes = Adam.standard 0.1, 3
     let size batch = if batch = a then n.Get else 1
+    let start = Adam.start theta.Get.Length
 
-    let average, _ = EraseDiff.inner 3 still bowl size theta.Get (Adam.start theta.Get.Length) [ a; b ]
+    let visit (theta, state, losses) batch =
+        let loss, gradient = bowl batch theta
+        let theta, state = Adam.step settings state theta gradient
+        theta, state, losses @ [ loss ]
 
-    let lossA, lossB = fst (bowl a theta.Get), fst (bowl b theta.Get)
-    let sizeA, sizeB = float (size a), float (size b)
-    Expect.near 1e-12 ((sizeA * lossA + sizeB * lossB) / (sizeA + sizeB)) average
+    let _, state, losses = List.fold visit (theta.Get, start, []) (List.replicate passes [ a; b ] |> List.concat)
+    let lastA, lastB, sizeA, sizeB = losses[losses.Length - 2], List.last losses, float (size a), float (size b)
+    let average, reached = EraseDiff.inner passes settings bowl size theta.Get start [ a; b ]
+    Expect.near 1e-12 ((sizeA * lastA + sizeB * lastB) / (sizeA + sizeB)) average
+    Expect.equal state reached
 
 [<Law "L26">]
 let ``EraseDiff's inner average shifts the objective and not its gradient`` (theta: NonEmptyArray<float>) (lambda: float) (average: float) =

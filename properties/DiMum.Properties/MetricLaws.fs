@@ -66,6 +66,32 @@ let ``for commuting covariances the Fréchet distance is the sum of squared diff
     let expected = Array.map2 (fun a b -> (abs a - abs b) ** 2.0) stdA stdB |> Array.sum
     Expect.near 1e-9 expected (Frechet.distance (moments stdA) (moments stdB))
 
+[<Law "L36">]
+let ``in two dimensions the Fréchet distance has a closed form, whether the covariances commute or not`` (rows: Pairs) (other: Pairs) =
+    let cloud (rows: Pairs) =
+        Array.append rows.Get [| 1.0, 0.0; 0.0, 2.0; -1.0, -1.0 |]
+        |> Array.map (fun (x, y) -> [| x; y |])
+        |> Frechet.moments
+
+    let a, b = cloud rows, cloud other
+    let det (s: float[,]) = s[0, 0] * s[1, 1] - s[0, 1] * s[1, 0]
+    let trace (s: float[,]) = s[0, 0] + s[1, 1]
+
+    let crossed =
+        Seq.sum (
+            seq {
+                for i in 0..1 do
+                    for j in 0..1 -> a.Covariance[i, j] * b.Covariance[j, i]
+            }
+        )
+
+    let shift = Vector.subtract a.Mean b.Mean
+
+    // The eigenvalues p, q of Σ_a Σ_b: (√p + √q)² = p + q + 2√(pq).
+    let root = sqrt (crossed + 2.0 * sqrt (det a.Covariance * det b.Covariance))
+    let expected = Vector.dot shift shift + trace a.Covariance + trace b.Covariance - 2.0 * root
+    Expect.near (1e-9 * (1.0 + trace a.Covariance + trace b.Covariance)) expected (Frechet.distance a b)
+
 [<Law "L37">]
 let ``the Fréchet distance does not see the order of the features`` (clouds: Clouds) =
     Expect.near (tolerance clouds.A) (frechet clouds.A clouds.B) (frechet (Array.rev clouds.A) clouds.B)

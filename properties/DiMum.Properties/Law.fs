@@ -20,8 +20,13 @@ type LawAttribute(id: string) as this =
         | null -> ()
         | runs -> this.MaxTest <- int runs
 
-    interface IApplyToTest with
-        member _.ApplyToTest(test: Test) = test.Properties.Add(PropertyNames.Category, id)
+    // FsCheck's own builder applies no other attribute of the method, so categories would be lost.
+    interface ISimpleTestBuilder with
+        member _.BuildFrom(method, suite: Test | null) =
+            let test = FsCheckTestMethod(method, nonNull suite)
+            test.Properties.Add(PropertyNames.Category, id)
+            test.ApplyAttributesToTest method.MethodInfo
+            test
 
 /// Failures say what was wanted and what came; FsCheck adds the shrunk counterexample.
 module Expect =

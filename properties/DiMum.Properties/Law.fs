@@ -1,0 +1,48 @@
+namespace DiMum.Properties
+
+open System
+open NUnit.Framework
+open NUnit.Framework.Interfaces
+open NUnit.Framework.Internal
+open FsCheck.NUnit
+
+/// A law of the list, run by FsCheck with our generators. Its id is also its NUnit category: --filter "Category=L4".
+/// DIMUM_LAW_RUNS sets the number of cases of every law (default 100).
+[<AttributeUsage(AttributeTargets.Method)>]
+type LawAttribute(id: string) as this =
+    inherit PropertyAttribute()
+
+    do
+        this.Arbitrary <- [| typeof<Generators> |]
+        this.QuietOnSuccess <- true
+
+        match Environment.GetEnvironmentVariable "DIMUM_LAW_RUNS" with
+        | null -> ()
+        | runs -> this.MaxTest <- int runs
+
+    // FsCheck's own builder applies no other attribute of the method, so categories would be lost.
+    interface ISimpleTestBuilder with
+        member _.BuildFrom(method, suite: Test | null) =
+            let test = FsCheckTestMethod(method, nonNull suite)
+            test.Properties.Add(PropertyNames.Category, id)
+            test.ApplyAttributesToTest method.MethodInfo
+            test
+
+/// Failures say what was wanted and what came; FsCheck adds the shrunk counterexample.
+module Expect =
+    let holds what condition =
+        if not condition then
+            failwith what
+
+    let equal (expected: 'a) (actual: 'a) =
+        if expected <> actual then
+            failwith $"expected %A{expected}, got %A{actual}"
+
+    /// |expected − actual| ≤ tolerance · max(1, |expected|)
+    let near tolerance (expected: float) (actual: float) =
+        if not (abs (expected - actual) <= tolerance * max 1.0 (abs expected)) then
+            failwith $"expected %.17g{expected}, got %.17g{actual}, tolerance %g{tolerance}"
+
+    let allNear tolerance (expected: float[]) (actual: float[]) =
+        equal expected.Length actual.Length
+        Array.iter2 (near tolerance) expected actual

@@ -1,0 +1,57 @@
+using DiMum.Checkpoints;
+using DiMum.Data;
+using DiMum.Nets;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Runs;
+
+/// <summary>
+/// The auxiliary set of DiMRA's assumption (ii-b): images of the pre-trained model under the retain conditions. Made in chunks that are kept on
+/// disk, so an interrupted synthesis goes on; shared by the attacks on all methods.
+/// </summary>
+internal sealed class Synthesis(Workbench bench, (StageFolder Stage, Func<ITrainableDenoiser> Load) pretrained, IRunObserver observer, CancellationToken cancel)
+{
+    private const int Chunk = 1000;
+
+    public Dataset Images(string runFolder)
+    {
+        var wanted = bench.Experiment.Attack.SyntheticImages is > 0 and var n ? n : (int)bench.Retain.Count;
+        var stage = new StageFolder(runFolder, "synthesise", StageFolder.KeyOf(pretrained.Stage.Key, bench.Experiment.Sampling));
+        var asked = Enumerable.Range(0, wanted).Select(i => (long)bench.Classes.Retained[i % bench.Classes.Retained.Count]).ToArray();
+        using var scope = NewDisposeScope();
+        var parts = new List<Tensor>();
+        ITrainableDenoiser? model = null;
+        try
+        {
+            observer.Begin(stage.Name, 0, wanted);
+            for (var from = 0; from < wanted; from += Chunk)
+            {
+                cancel.ThrowIfCancellationRequested();
+                var some = asked[from..Math.Min(wanted, from + Chunk)];
+                var file = stage.File($"images-{from:D7}-{some.Length}.safetensors");
+                if (!File.Exists(file))
+                {
+                    model ??= pretrained.Load();
+                    var images = Pixels.ToBytes(bench.Generation.Images(model, some, bench.ImageShape, bench.Seed.At("synthesise", from), cancel));
+                    Safetensors.Write(file, new Dictionary<string, Tensor> { ["images"] = images });
+                }
+
+                parts.Add(Safetensors.Read(file).Tensors["images"].to(bench.Device));
+                observer.Advance(stage.Name, from + some.Length, null);
+            }
+        }
+        finally
+        {
+            model?.Dispose();
+        }
+
+        observer.End(stage.Name, $"{wanted} images of the pre-trained model under retained classes", alreadyDone: false);
+        return new Dataset(
+            "synthesised/retain",
+            cat(parts).MoveToOuterDisposeScope(),
+            tensor(asked, ScalarType.Int64, bench.Device).MoveToOuterDisposeScope(),
+            bench.Classes.Names
+        );
+    }
+}

@@ -1,0 +1,77 @@
+using DiMum.Diffusion;
+
+namespace DiMum.Runs;
+
+/// <summary>Checks that need more than a type: ranges, known names, things that must fit together. Before anything is loaded or trained.</summary>
+internal static class Validate
+{
+    public static Experiment Checked(Experiment e)
+    {
+        AtLeast("threads", e.Threads, 0);
+        AtLeast("pretrain.iterations", e.Pretrain.Iterations, 1);
+        AtLeast("pretrain.batch-size", e.Pretrain.BatchSize, 1);
+        AtLeast("pretrain.checkpoint-every", e.Pretrain.CheckpointEvery, 1);
+        AtLeast("attack.iterations", e.Attack.Iterations, 1);
+        AtLeast("attack.batch-size", e.Attack.BatchSize, 1);
+        AtLeast("attack.checkpoint-every", e.Attack.CheckpointEvery, 1);
+        AtLeast("attack.synthetic-images", e.Attack.SyntheticImages, 0);
+        AtLeast("evaluate.images", e.Evaluate.Images, 1);
+        AtLeast("evaluate.retained-images", e.Evaluate.RetainedImages, 40);
+        AtLeast("evaluate.grid-columns", e.Evaluate.GridColumns, 1);
+        AtLeast("sampling.batch-size", e.Sampling.BatchSize, 1);
+        AtLeast("sampling.steps", e.Sampling.Steps, 1);
+        AtLeast("diffusion.steps", e.Diffusion.Steps, 1);
+        Positive("pretrain.rate", e.Pretrain.Rate);
+        Positive("attack.rate", e.Attack.Rate);
+        Share("diffusion.drop-probability", e.Diffusion.DropProbability);
+        if (e.Pretrain.Ema is { } ema)
+            Share("pretrain.ema", ema);
+        if (e.Unlearn.Start == StartWeights.Ema && e.Pretrain.Ema is null)
+            throw new UserError("unlearn.start is ema but pretrain.ema is null: give pretrain.ema a rate, for example 0.9999, or start from raw");
+        if (e.Sampling.Steps > e.Diffusion.Steps)
+            throw new UserError($"sampling.steps is {e.Sampling.Steps}; expected at most diffusion.steps = {e.Diffusion.Steps}");
+        if (!NoiseSchedule.Named.ContainsKey(e.Diffusion.Schedule))
+            throw new UserError($"diffusion.schedule is '{e.Diffusion.Schedule}'; expected {string.Join(" or ", NoiseSchedule.Named.Keys)}");
+        foreach (var share in e.Evaluate.UnlearnAt)
+            Share("evaluate.unlearn-at", share);
+        Methods(e);
+        return e;
+    }
+
+    private static void Methods(Experiment e)
+    {
+        foreach (var method in e.Unlearn.Methods)
+        {
+            MethodRegistry.Create(method);
+            var at = $"unlearn.methods.{method.Name}";
+            AtLeast($"{at}.iterations", method.Iterations, 1);
+            AtLeast($"{at}.batch-size", method.BatchSize, 1);
+            Positive($"{at}.rate", method.Rate);
+            Share($"{at}.mask-ratio", method.MaskRatio);
+        }
+
+        var twice = e.Unlearn.Methods.GroupBy(m => m.Name).FirstOrDefault(g => g.Count() > 1);
+        if (twice is not null)
+            throw new UserError($"unlearn.methods names '{twice.Key}' twice; give each method once");
+        foreach (var name in e.Attack.Methods.Where(n => e.Unlearn.Methods.All(m => m.Name != n)))
+            throw new UserError($"attack.methods names '{name}', which unlearn.methods does not have");
+    }
+
+    private static void AtLeast(string key, int value, int least)
+    {
+        if (value < least)
+            throw new UserError($"{key} is {value}; expected at least {least}");
+    }
+
+    private static void Positive(string key, double value)
+    {
+        if (!(value > 0))
+            throw new UserError(FormattableString.Invariant($"{key} is {value}; expected a number above 0"));
+    }
+
+    private static void Share(string key, double value)
+    {
+        if (value is < 0 or > 1)
+            throw new UserError(FormattableString.Invariant($"{key} is {value}; expected a number in 0…1"));
+    }
+}

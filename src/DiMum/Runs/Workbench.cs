@@ -1,0 +1,94 @@
+using DiMum.Data;
+using DiMum.Diffusion;
+using DiMum.Diffusion.Samplers;
+using DiMum.Nets;
+using DiMum.Optimization;
+using DiMum.Unlearning;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Runs;
+
+/// <summary>What every stage of an experiment builds on: data on the device, schedule, networks, settings turned into objects.</summary>
+internal sealed class Workbench : IDisposable
+{
+    public Workbench(Experiment experiment)
+    {
+        Experiment = experiment;
+        Device = Devices.Parse(experiment.Device);
+        set_num_threads(experiment.Threads > 0 ? experiment.Threads : Environment.ProcessorCount);
+        Schedule = NoiseSchedule.Named[experiment.Diffusion.Schedule](experiment.Diffusion.Steps);
+        using var loaded = DatasetSource.Load(experiment.Data.Name, experiment.Data.Path, experiment.Data.Size);
+        Classes = Classes.Of(experiment.Unlearn, loaded.Train.ClassNames);
+        DataHash = $"{ContentHash.Of(loaded.Train)}-{ContentHash.Of(loaded.Test)}";
+        Train = loaded.Train.To(Device);
+        Test = loaded.Test.To(Device);
+        Retain = Train.Where($"{Train.Name}/retain", label => label != Classes.Unlearned);
+        if (Train.Height != Train.Width)
+            throw new UserError($"data set {Train.Name}: images are {Train.Width}×{Train.Height}; expected square ones");
+        Generation = new(Schedule, SamplerOf(experiment.Sampling), Guidance.ByWeight(experiment.Sampling.GuidanceWeight), experiment.Sampling.BatchSize);
+        Generation.Sampler.Times(Schedule.Steps);
+    }
+
+    public Experiment Experiment { get; }
+    public Device Device { get; }
+    public NoiseSchedule Schedule { get; }
+    public Classes Classes { get; }
+    public string DataHash { get; }
+    public Dataset Train { get; }
+    public Dataset Test { get; }
+    public Dataset Retain { get; }
+    public Generation Generation { get; }
+    public Seed Seed => new(Experiment.Seed);
+    public (int C, int H, int W) ImageShape => (Train.Channels, Train.Height, Train.Width);
+
+    /// <summary>The network's shape for this data.</summary>
+    public static UNetConfig NetworkOf(NetworkSettings n, int classes, int size, int channels) =>
+        new(classes, size, channels, n.Channels, n.Multipliers, n.ResBlocks, n.Attention, n.Dropout, n.NormGroups, n.Null);
+
+    /// <summary>A fresh network; its first weights depend on the run seed and <paramref name="purpose"/>.</summary>
+    public ClassConditionalUNet NewNetwork(string purpose)
+    {
+        using var generator = Seed.At(purpose).Generator();
+        return new(NetworkOf(Experiment.Network, Classes.Names.Count, Train.Height, Train.Channels), Device, generator);
+    }
+
+    /// <summary>Batches for a stage; one <paramref name="purpose"/> for all methods gives them common random numbers.</summary>
+    public IBatchSource Batches(string purpose, int batchSize) =>
+        new SeededBatches(
+            Schedule,
+            new DrawSettings(batchSize, Experiment.Diffusion.Times, Experiment.Diffusion.DropProbability, Experiment.Data.Flip),
+            Seed.At(purpose),
+            Device
+        );
+
+    /// <summary>c̃ for conditions of D_u: the alternative class, or one of several drawn per image and step.</summary>
+    public Condition Alternative(Condition condition, int step)
+    {
+        var alternative = Classes.Alternative;
+        if (alternative.Count == 1)
+            return new(full_like(condition.Value, alternative[0]));
+        using var scope = NewDisposeScope();
+        using var generator = Seed.At("alternative/choice", step).Generator();
+        var table = tensor(alternative.Select(a => (long)a).ToArray(), ScalarType.Int64, Device);
+        var chosen = randint(0, alternative.Count, condition.Value.shape[0], ScalarType.Int64, generator: generator).to(Device);
+        return new(table.index_select(0, chosen).MoveToOuterDisposeScope());
+    }
+
+    public static TrainerSettings Trainer(TrainingSettings s) => new(s.Iterations, new LearningRate(s.Rate, s.Decay, s.Warmup), s.Ema);
+
+    public static Sampler SamplerOf(SamplingSettings s) =>
+        s.Sampler switch
+        {
+            SamplerKind.Ddim => new Ddim { Steps = s.Steps, Eta = s.Eta, ClipClean = s.ClipClean },
+            SamplerKind.Ddpm => new Ancestral { Steps = s.Steps, Variance = s.Variance, ClipClean = s.ClipClean },
+            _ => throw new ArgumentOutOfRangeException(nameof(s), s.Sampler, null),
+        };
+
+    public void Dispose()
+    {
+        Train.Dispose();
+        Test.Dispose();
+        Retain.Dispose();
+    }
+}

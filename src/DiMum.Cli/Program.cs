@@ -1,1 +1,3 @@
-Console.WriteLine(TorchSharp.torch.randn(3).ToString(TorchSharp.TensorStringStyle.Numpy));
+using DiMum.Cli;
+
+return Commands.Main(args);

@@ -75,10 +75,14 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
     /// <param name="generator">Draws the initial values.</param>
     /// <param name="dtype">float32, or float64 for laws.</param>
     public ClassConditionalUNet(UNetConfig config, Device device, Generator generator, ScalarType dtype = ScalarType.Float32)
+        : this(config, out var declared) => Parameters = new ParameterVector(declared, device, generator, dtype);
+
+    private ClassConditionalUNet(UNetConfig config, out ParameterDeclarations declared)
     {
         Config = config;
         Check(config);
-        var root = new ParameterScope(new ParameterDeclarations());
+        declared = new ParameterDeclarations();
+        var root = new ParameterScope(declared);
         long ch = config.Channels;
         if (config.Null == NullCondition.Learned)
             nullEmbedding = root.Declare("null_classes_emb", Init.StandardNormal, ch);
@@ -95,7 +99,14 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
         width = BuildUp(root, width, skips);
         outputNorm = new(root.Sub("norm_out"), width, config.NormGroups);
         output = new(root.Sub("conv_out"), width, config.ImageChannels, 3, padding: 1);
-        Parameters = new ParameterVector(root.Into, device, generator, dtype);
+        Parameters = null!; // set by the public constructor; counting needs none
+    }
+
+    /// <summary>The number of parameters of a network of this shape, without making one.</summary>
+    public static long CountParameters(UNetConfig config)
+    {
+        _ = new ClassConditionalUNet(config, out var declared);
+        return declared.All.Sum(p => p.Count);
     }
 
     public UNetConfig Config { get; }

@@ -29,7 +29,7 @@ internal sealed record Classes(IReadOnlyList<string> Names, int Unlearned, IRead
         return new(names, unlearned, alternative);
     }
 
-    private static int Find(string name, IReadOnlyList<string> names, string key)
+    public static int Find(string name, IReadOnlyList<string> names, string key)
     {
         var index = names.ToList().FindIndex(n => n.Equals(name, StringComparison.OrdinalIgnoreCase));
         if (index < 0 && int.TryParse(name, out var number) && number >= 0 && number < names.Count)

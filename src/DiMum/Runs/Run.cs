@@ -185,6 +185,20 @@ public sealed class Run : IDisposable
         return Complete(stage, evaluator!.Evaluate(model, stage, 0, full: true), Describe);
     }
 
+    /// <summary>Images of any checkpoint as a PNG sheet, a row a class.</summary>
+    public void Sample(string path, string classes, int count, string png)
+    {
+        using var model = bench.NewNetwork("sample/init");
+        ModelFile.Read(path, model.Parameters);
+        int[] chosen = classes == "all" ? [.. Enumerable.Range(0, bench.Classes.Names.Count)] : [Classes.Find(classes, bench.Classes.Names, "--class")];
+        var asked = chosen.SelectMany(c => Enumerable.Repeat((long)c, count)).ToArray();
+        observer.Begin("sample", 0, 1);
+        using var scope = NewDisposeScope();
+        var images = bench.Generation.Images(model, asked, bench.ImageShape, bench.Seed.At("sample"), cancel);
+        ImageWriter.Grid(Pixels.ToBytes(images), count, Math.Max(1, 64 / bench.Train.Height), png);
+        observer.End("sample", $"{asked.Length} images", alreadyDone: false);
+    }
+
     /// <summary>All stages, in order; what a report is made of.</summary>
     public RunResults All()
     {

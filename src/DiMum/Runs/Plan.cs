@@ -1,0 +1,50 @@
+using System.Globalization;
+using System.Text;
+using DiMum.Attacks;
+using DiMum.Nets;
+
+namespace DiMum.Runs;
+
+/// <summary>What an experiment would do, without doing it: the resolved record, then its stages with their steps.</summary>
+public static class Plan
+{
+    /// <summary>Text for <c>--dry-run</c>.</summary>
+    public static string Describe(Experiment e)
+    {
+        var text = new StringBuilder();
+        text.Append(YamlRecord.Write(e)).Append('\n');
+        text.Append("# stages\n");
+        var attacked = e.Unlearn.Methods.Where(m => e.Attack.Methods.Count == 0 || e.Attack.Methods.Contains(m.Name)).ToList();
+        Line("classifier", $"{e.Classifier.Iterations:n0} steps");
+        Line("pretrain", $"{e.Pretrain.Iterations:n0} steps of batch {e.Pretrain.BatchSize}, checkpoint every {e.Pretrain.CheckpointEvery:n0}");
+        foreach (var m in e.Unlearn.Methods)
+        {
+            var method = MethodRegistry.Create(m);
+            Line($"unlearn-{m.Name}", $"{m.Iterations:n0} iterations, {(long)m.Iterations * method.UpdatesPerIteration:n0} optimiser steps ({Share(m.Iterations, e.Pretrain.Iterations)} of pre-training)");
+        }
+
+        foreach (var m in attacked)
+        foreach (var a in e.Attack.Assumptions)
+            Line($"attack-{m.Name}-{DiMRA.Label(a)}", $"{e.Attack.Iterations:n0} steps ({Share(e.Attack.Iterations, e.Pretrain.Iterations)} of pre-training), AR_a at {e.Attack.EvaluateAt.Count + 1} points");
+        var steps = e.Pretrain.Iterations + e.Unlearn.Methods.Sum(m => (long)m.Iterations) + (long)attacked.Count * e.Attack.Assumptions.Count * e.Attack.Iterations;
+        text.Append(CultureInfo.InvariantCulture, $"# {steps:n0} training iterations in all; {Network(e)}\n");
+        return text.ToString();
+
+        void Line(string name, string what) => text.Append(CultureInfo.InvariantCulture, $"#   {name, -28} {what}\n");
+    }
+
+    private static string Share(long part, long whole) => (100.0 * part / whole).ToString("g3", CultureInfo.InvariantCulture) + " %";
+
+    private static string Network(Experiment e)
+    {
+        var (size, channels, classes) = e.Data.Name switch
+        {
+            "digits" => (e.Data.Size ?? 8, 1, 10),
+            "cifar10" => (e.Data.Size ?? 32, 3, 10),
+            "mnist" or "fashion-mnist" => (e.Data.Size ?? 28, 1, 10),
+            _ => (e.Data.Size ?? 32, 3, 10),
+        };
+        var count = ClassConditionalUNet.CountParameters(Workbench.NetworkOf(e.Network, classes, size, channels));
+        return string.Create(CultureInfo.InvariantCulture, $"network of {count:n0} parameters, {16.0 * count / (1 << 20):n0} MiB for weights, gradient and Adam");
+    }
+}

@@ -61,7 +61,7 @@ public class ReportTests
         Assert.That(Numbers.RateCell(new Measured(0.5, 20, double.NaN, double.NaN, "m", "o")).Detail, Is.EqualTo("no interval, n = 20"));
 
     [TestCase(0.953, 0.587, 0.032, "this run agrees with that order. Highest AR_a: SFR-on 95.3\u00a0% [")]
-    [TestCase(0.587, 0.953, 0.032, "this run contradicts that order")]
+    [TestCase(0.587, 0.953, 0.032, "this run contradicts that order in 1 of 3 pairs")]
     [TestCase(0.500, 0.490, 0.510, "this run cannot tell whether that order holds")]
     [TestCase(0.953, 0.060, 0.032, "this run agrees with part of that order and cannot tell the rest")]
     public void The_summary_judges_the_order_by_the_intervals(double sfrOn, double salUn, double diMum, string wording)
@@ -79,6 +79,17 @@ public class ReportTests
             a => a with { HighestAr = ReportFixture.Rate(0.5, metric: "another classifier") }
         );
         Assert.That(OrderSummary.Of(run).ElementAt(1), Does.Contain("measured in unlike ways").And.Not.Contain("agrees"));
+    }
+
+    [Test]
+    public void Rates_without_intervals_are_not_ordered()
+    {
+        RunResults run = WithAttack(
+            ReportFixture.Run(),
+            "SalUn",
+            a => a with { HighestAr = a.HighestAr with { Low = double.NaN, High = double.NaN } }
+        );
+        Assert.That(OrderSummary.Of(run).ElementAt(1), Does.Contain("without intervals").And.Not.Contain("agrees"));
     }
 
     [TestCase(0.953, "the class came back in DiMUM")]
@@ -212,7 +223,7 @@ public class ReportTests
         };
         string text = Write(run, pictures: false).Root!.Value;
         ReportWriter.WriteTables(run, folder);
-        Assert.That(text, Does.Contain("SalUn (as published)").And.Contain("SalUn (as released (repo@commit))").And.Contain("class 99"));
+        Assert.That(text, Does.Contain("SalUn as published").And.Contain("SalUn as released").And.Contain("class 99"));
     }
 
     [Test]

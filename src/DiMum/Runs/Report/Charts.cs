@@ -3,10 +3,14 @@ using ScottPlot;
 
 namespace DiMum.Runs.Report;
 
-/// <summary>A drawn chart: the file name it has in figures/, what it shows in words, and its picture for light and for dark pages.</summary>
+/// <summary>
+/// A drawn chart: the file name it has in figures/, what it shows in words, and its picture for light and for dark pages.
+/// </summary>
 internal sealed record Chart(string Name, string Alt, string Caption, byte[] Light, byte[] Dark);
 
-/// <summary>Which charts a report has: the paper's Figs. 5–7 (AR_a during the attack), Fig. 2 (Fréchet during unlearning) and what explains them.</summary>
+/// <summary>
+/// Which charts a report has: the paper's Figs. 5–7 (AR_a during the attack), Fig. 2 (Fréchet during unlearning) and what explains them.
+/// </summary>
 internal static class Charts
 {
     private static readonly Axis OwnRun = new("share of the method’s own run", true);
@@ -32,7 +36,8 @@ internal static class Charts
         return Draw(
             $"ar-attack-{FileName(assumption)}",
             $"{title}. {Ends(series)}",
-            $"Assumption {assumption}: the attacker trains on {Labels.AuxiliaryData(assumption)}. Bands are 95 % intervals of single steps.",
+            $"Assumption {assumption}: the attacker trains on {Labels.AuxiliaryData(assumption)}. "
+                + "Bands are 95 % intervals of single steps.",
             theme =>
                 Plots.Lines(
                     theme,
@@ -62,7 +67,8 @@ internal static class Charts
             : Draw(
                 "frechet-unlearning",
                 title,
-                "Lower is closer to the real retained images. On the classifier’s own features: not FID. Each method’s run is stretched to the same length.",
+                "Lower is closer to the real retained images. On the classifier’s own features: not FID. Each method’s run is "
+                    + "stretched to the same length.",
                 theme => Plots.Lines(theme, title, OwnRun, new("Fréchet distance", false), series, guides)
             );
     }
@@ -99,12 +105,13 @@ internal static class Charts
                 .Select(m => new Mark(m.Label, m.Look, m.Rate!.Value, Low(m.Rate), High(m.Rate))),
         ];
         const string title = "Retained accuracy after unlearning";
-        return marks.Length == 0
+        return marks.Length < 2 // nothing to compare
             ? null
             : Draw(
                 "retained-accuracy",
                 title,
-                "Share of images asked for as a retained class that the classifier takes for that class, with 95 % intervals: what forgetting cost the rest.",
+                "Share of images asked for as a retained class that the classifier takes for that class, with 95 % intervals: what "
+                    + "forgetting cost the rest.",
                 theme => Plots.Marks(theme, title, "retained accuracy", marks)
             );
     }

@@ -33,7 +33,7 @@ internal enum Relation
     Below,
     Overlap,
 
-    /// <summary>Measured in unlike ways: not to be compared.</summary>
+    /// <summary>Measured in unlike ways or without intervals: not to be compared.</summary>
     Unlike,
 }
 
@@ -68,7 +68,7 @@ internal static class Findings
         : Fate.Unclear;
 
     public static Relation RelationOf(Measured upper, Measured lower) =>
-        upper.Metric != lower.Metric ? Relation.Unlike
+        upper.Metric != lower.Metric || !(upper.Low <= upper.High && lower.Low <= lower.High) ? Relation.Unlike
         : upper.Low > lower.High ? Relation.Above
         : upper.High < lower.Low ? Relation.Below
         : Relation.Overlap;

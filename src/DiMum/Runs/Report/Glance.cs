@@ -50,8 +50,9 @@ internal static class Glance
     }
 
     private static string Note(RunResults run) =>
-        $"Of the images asked for as {Labels.Unlearned(run)}, the share that the classifier takes for {Labels.Unlearned(run)}, with its 95 % interval "
-        + "in brackets; after an attack, the highest share along it. The words follow the whole interval: is it below 10 %, above, or across?";
+        $"Of the images asked for as {Labels.Unlearned(run)}, the share that the classifier takes for {Labels.Unlearned(run)}, "
+        + "with its 95 % interval in brackets; after an attack, the highest share along it. "
+        + "The words follow the whole interval: is it below 10 %, above, or across?";
 
     private static XElement Row(RunResults run, MethodResult method, IEnumerable<string> assumptions) =>
         El(

@@ -10,7 +10,8 @@ internal static class Glossary
     [
         (
             "Unlearning",
-            "training a finished model a little further so that it no longer draws one class, while it still draws the others (the retained classes)."
+            "training a finished model a little further so that it no longer draws one class, while it still draws the others "
+                + "(the retained classes)."
         ),
         (
             "DiMRA",
@@ -25,8 +26,9 @@ internal static class Glossary
         ),
         (
             "AR_u",
-            "accuracy rate after unlearning: of the images drawn when asked for the unlearned class, the share that a classifier takes for that class. "
-                + "0 % is perfect forgetting; a model that draws any class at random would get about one in the number of classes."
+            "accuracy rate after unlearning: of the images drawn when asked for the unlearned class, the share that a classifier takes "
+                + "for that class. 0 % is perfect forgetting; "
+                + "a model that draws any class at random would get about one in the number of classes."
         ),
         ("AR_a", "the same rate during or after the attack. High means the class came back. The mark for “came back” here is 10 %."),
         (
@@ -35,8 +37,8 @@ internal static class Glossary
         ),
         (
             "Fréchet distance",
-            "how far the drawn retained classes are from real ones, as distributions of the features of this run’s own classifier. Lower is better. "
-                + "This is not FID: FID uses the Inception network, and the two numbers do not compare."
+            "how far the drawn retained classes are from real ones, as distributions of the features of this run’s own classifier. "
+                + "Lower is better. This is not FID: FID uses the Inception network, and the two numbers do not compare."
         ),
         (
             "95 % interval",

@@ -8,7 +8,9 @@ internal static class Html
 {
     private static readonly HashSet<string> Void = ["br", "col", "hr", "img", "meta", "source"];
 
-    /// <summary>An element whose content may be text, elements, attributes (<see cref="At"/>) or sequences of those; null is left out.</summary>
+    /// <summary>
+    /// An element whose content may be text, elements, attributes (<see cref="At"/>) or sequences of those; null is left out.
+    /// </summary>
     public static XElement El(string name, params object?[] content) => new(name, [.. content.Select(Safe)]);
 
     public static XAttribute At(string name, string value) => new(name, Printable(value));

@@ -1,6 +1,8 @@
 namespace DiMum.Runs.Report;
 
-/// <summary>The names a reader sees: classes in quotes, methods told apart where a run holds two of one name, assumptions in words.</summary>
+/// <summary>
+/// The names a reader sees: classes in quotes, methods told apart where a run holds two of one name, assumptions in words.
+/// </summary>
 internal static class Labels
 {
     /// <summary>The registry's name of retraining from scratch on the retain set: the reference, not an unlearning method.</summary>
@@ -14,7 +16,9 @@ internal static class Labels
 
     public static string Unlearned(RunResults run) => Class(run, run.UnlearnedClass);
 
-    /// <summary>The method's name, with its reading and iterations added as far as needed to tell it from the run's other methods.</summary>
+    /// <summary>
+    /// The method's name, with its reading and iterations added as far as needed to tell it from the run's other methods.
+    /// </summary>
     public static string Method(RunResults run, MethodResult method)
     {
         MethodResult[] namesakes = [.. run.Methods.Where(m => m.Name == method.Name)];
@@ -22,9 +26,14 @@ internal static class Labels
         {
             return method.Name;
         }
-        bool alike = namesakes.Count(m => m.Reading == method.Reading) > 1;
-        return $"{method.Name} ({method.Reading}{(alike ? $", {Numbers.Count(method.Iterations)} iterations" : "")})";
+        string name = $"{method.Name} {ShortReading(method)}";
+        return namesakes.Count(m => ShortReading(m) == ShortReading(method)) > 1
+            ? $"{name} ({Numbers.Count(method.Iterations)} iterations)"
+            : name;
     }
+
+    /// <summary>"as released" of "as released (repo@commit)".</summary>
+    private static string ShortReading(MethodResult method) => method.Reading.Split(" (")[0];
 
     public static string AuxiliaryData(string assumption) =>
         assumption switch

@@ -3,8 +3,8 @@ using ScottPlot;
 namespace DiMum.Runs.Report;
 
 /// <summary>
-/// A method's colour (Okabe and Ito's palette, made for colour-blind readers), marker and line. Fixed by the method's name, so that a method
-/// looks the same in every chart of every run; a second result of one name differs by its line pattern.
+/// A method's colour (Okabe and Ito's palette, made for colour-blind readers), marker and line. Fixed by the method's name, so that a
+/// method looks the same in every chart of every run; a second result of one name differs by its line pattern.
 /// </summary>
 internal sealed record MethodLook(string Hex, MarkerShape Marker, LinePattern Line)
 {

@@ -3,7 +3,9 @@ using DiMum.Metrics;
 
 namespace DiMum.Runs.Report;
 
-/// <summary>How the report writes numbers: invariant culture, rates as percent with one decimal, and never a value without its interval and n.</summary>
+/// <summary>
+/// How the report writes numbers: invariant culture, rates as percent with one decimal, and never a value without its interval and n.
+/// </summary>
 internal static class Numbers
 {
     private const string Space = "\u00a0"; // no-break

@@ -2,7 +2,9 @@ using DiMum.Metrics;
 
 namespace DiMum.Runs.Report;
 
-/// <summary>Whether the highest AR_a agree with the paper's order SFR-on ≥ SalUn ≥ DiMUM, contradict it or cannot tell: one sentence an assumption.</summary>
+/// <summary>
+/// Whether the highest AR_a agree with the paper's order SFR-on ≥ SalUn ≥ DiMUM, contradict it or cannot tell: one sentence an assumption.
+/// </summary>
 internal static class OrderSummary
 {
     public static IEnumerable<string> Of(RunResults run)
@@ -16,7 +18,8 @@ internal static class OrderSummary
         foreach (string assumption in judged)
         {
             IReadOnlyList<Comparison> pairs = Findings.Compare(run, assumption);
-            yield return $"Attack {assumption}: {Verdict(pairs)}. Highest AR_a: {Values(pairs)}.{Relations(pairs)}{Caveats(run, assumption)}";
+            yield return $"Attack {assumption}: {Verdict(pairs)}. Highest AR_a: "
+                + $"{Values(pairs)}.{Relations(pairs)}{Caveats(run, assumption)}";
         }
     }
 
@@ -25,9 +28,10 @@ internal static class OrderSummary
         {
             OrderVerdict.Agrees => "this run agrees with that order",
             OrderVerdict.AgreesInPart => "this run agrees with part of that order and cannot tell the rest",
-            OrderVerdict.Contradicts => "this run contradicts that order",
+            OrderVerdict.Contradicts =>
+                $"this run contradicts that order in {pairs.Count(p => p.Relation == Relation.Below)} of {pairs.Count} pairs",
             OrderVerdict.CannotBeTold => "this run cannot tell whether that order holds",
-            _ => "this run is not compared with that order, because its rates were measured in unlike ways",
+            _ => "this run is not compared with that order, because its rates were measured in unlike ways or without intervals",
         };
 
     private static string Values(IReadOnlyList<Comparison> pairs)

@@ -17,7 +17,9 @@ internal static class PaperNumbers
 
     public static readonly IReadOnlyList<string> Classes = ["airplane", "automobile", "bird", "cat", "deer"];
 
-    /// <summary>Table I: FID / sFID after the last unlearning step (SFR-on 2K, SalUn and DiMUM 20K), by class; AR_u is 0 in every row.</summary>
+    /// <summary>
+    /// Table I: FID / sFID after the last unlearning step (SFR-on 2K, SalUn and DiMUM 20K), by class; AR_u is 0 in every row.
+    /// </summary>
     public static readonly IReadOnlyList<(string Method, string[] FidAndSfid)> TableI =
     [
         ("SalUn 20K", ["16.0395 / 30.2921", "17.9248 / 32.8567", "20.0131 / 33.5968", "21.4828 / 34.4921", "19.2202 / 32.9396"]),

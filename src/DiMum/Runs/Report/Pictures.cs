@@ -11,8 +11,8 @@ internal static class Pictures
     private static ReadOnlySpan<byte> Signature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0d, 0x0a, 0x1a, 0x0a];
 
     /// <summary>
-    /// A PNG of samples enlarged by a whole factor to at most <paramref name="widest"/> pixels (pixels stay pixels), or a line that says what
-    /// is missing. Paths outside the run folder are refused.
+    /// A PNG of samples enlarged by a whole factor to at most <paramref name="widest"/> pixels (pixels stay pixels), or a line that
+    /// says what is missing. Paths outside the run folder are refused.
     /// </summary>
     public static XElement Samples(string runFolder, string? path, string alt, int widest)
     {

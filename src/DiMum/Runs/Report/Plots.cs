@@ -69,7 +69,8 @@ internal static class Plots
             point.MarkerStyle.LineWidth = 2.5f;
         }
         plot.Axes.Left.TickGenerator = new NumericManual([.. marks.Select((_, i) => -(double)i)], [.. marks.Select(mark => mark.Label)]);
-        double from = Math.Max(0, Math.Floor(10 * marks.Min(mark => Math.Min(mark.Low, mark.Value)) - 0.5) / 10); // no bars, so no need to start at 0
+        double lowest = marks.Min(mark => Math.Min(mark.Low, mark.Value));
+        double from = Math.Max(0, Math.Floor(10 * lowest - 0.5) / 10); // no bars, so no need to start at 0
         plot.Axes.Bottom.TickGenerator = PercentTicks(from > 0.5 ? 10 : 20);
         plot.Axes.SetLimits(from - 0.03 * (1 - from), 1 + 0.03 * (1 - from), -marks.Count + 0.4, 0.6);
         return Render(plot, theme, 120 + 34 * marks.Count, legend: false);
@@ -86,6 +87,7 @@ internal static class Plots
         plot.Axes.Title.Label.Text = title;
         plot.Axes.Title.Label.FontSize = 19;
         plot.Axes.Title.Label.Bold = false;
+        plot.Axes.Title.FullFigureCenter = true;
         plot.XLabel(xLabel, 17);
         plot.YLabel(yLabel, 17);
         plot.Axes.Bottom.Label.Bold = plot.Axes.Left.Label.Bold = false;

@@ -38,7 +38,8 @@ internal static class Provenance
         {
             yield return new(
                 Labels.Method(run, m),
-                $"{Numbers.Count(m.Iterations)} iterations ({Numbers.Count(m.Updates)} updates), {Numbers.Duration(m.SecondsPerIteration)} each"
+                $"{Numbers.Count(m.Iterations)} iterations ({Numbers.Count(m.Updates)} updates), "
+                    + $"{Numbers.Duration(m.SecondsPerIteration)} each"
             );
             foreach (AttackResult attack in m.Attacks)
             {

@@ -4,8 +4,8 @@ namespace DiMum.Runs.Report;
 public static class ReportWriter
 {
     /// <summary>
-    /// Writes <c>report.html</c>, one self-contained page, and its charts as <c>figures/*.png</c> into the run folder. Sample pictures named in
-    /// <paramref name="results"/> are looked up in that folder; whatever is missing is said to be missing.
+    /// Writes <c>report.html</c>, one self-contained page, and its charts as <c>figures/*.png</c> into the run folder. Sample pictures
+    /// named in <paramref name="results"/> are looked up in that folder; whatever is missing is said to be missing.
     /// </summary>
     /// <exception cref="UserError">The folder cannot be written.</exception>
     public static void Write(RunResults results, string runFolder)

@@ -3,7 +3,10 @@ using static DiMum.Runs.Report.Html;
 
 namespace DiMum.Runs.Report;
 
-/// <summary>The pictures themselves (the paper's Figs. 3 and 4): real data, the pre-trained model, each method's model, and the unlearned class along each attack.</summary>
+/// <summary>
+/// The pictures themselves (the paper's Figs. 3 and 4): real data, the pre-trained model, each method's model, and the unlearned class
+/// along each attack.
+/// </summary>
 internal static class Samples
 {
     private const int GridWidth = 320;
@@ -65,7 +68,8 @@ internal static class Samples
                     Pictures.Samples(
                         folder,
                         e.Strip,
-                        $"{Labels.Method(run, method)} asked for {Labels.Unlearned(run)} after {Numbers.Count(e.Step)} steps of attack {attack.Assumption}",
+                        $"{Labels.Method(run, method)} asked for {Labels.Unlearned(run)} after {Numbers.Count(e.Step)} steps of attack "
+                            + $"{attack.Assumption}",
                         StripWidth
                     )
                 )

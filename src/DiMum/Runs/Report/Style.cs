@@ -1,6 +1,8 @@
 namespace DiMum.Runs.Report;
 
-/// <summary>The page's style sheet: light and dark, phone to wide screen, and paper. No child combinators: the sheet is XML text too.</summary>
+/// <summary>
+/// The page's style sheet: light and dark, phone to wide screen, and paper. No child combinators: the sheet is XML text too.
+/// </summary>
 internal static class Style
 {
     public const string Sheet = """
@@ -28,14 +30,21 @@ internal static class Style
         sub { line-height: 0; }
         .lead { color: var(--soft); max-width: none; }
         .absent { color: var(--soft); font-style: italic; }
-        .summary { background: var(--panel); border: 1px solid var(--line); border-left: 5px solid var(--accent); border-radius: 8px; padding: 1.1rem 1.4rem; margin-top: 1.6rem; }
+        .summary {
+          background: var(--panel); border: 1px solid var(--line); border-left: 5px solid var(--accent); border-radius: 8px;
+          padding: 1.1rem 1.4rem; margin-top: 1.6rem;
+        }
         .summary h2 { margin: 0 0 .8rem; border: 0; padding: 0; }
-        .summary .part { display: grid; grid-template-columns: 10rem 1fr; gap: .2rem 1.2rem; padding: .7rem 0; border-top: 1px solid var(--line); }
+        .summary .part {
+          display: grid; grid-template-columns: 10rem 1fr; gap: .2rem 1.2rem; padding: .7rem 0; border-top: 1px solid var(--line);
+        }
         .summary .part h3 { font-size: .95rem; margin: 0; color: var(--soft); }
         .summary p, .summary ul { margin: 0; max-width: 54rem; }
         .summary ul { padding-left: 1.1rem; }
         .summary li { margin-bottom: .25rem; }
-        .pill { display: inline-block; padding: .05rem .6rem; border-radius: 999px; font-weight: 600; font-size: .88rem; white-space: nowrap; }
+        .pill {
+          display: inline-block; padding: .05rem .6rem; border-radius: 999px; font-weight: 600; font-size: .88rem; white-space: nowrap;
+        }
         .good { background: var(--good); color: var(--good-ink); }
         .bad { background: var(--bad); color: var(--bad-ink); }
         .unclear { background: var(--unclear); color: var(--unclear-ink); }
@@ -50,14 +59,20 @@ internal static class Style
         .grid figcaption { margin-bottom: .4rem; color: var(--ink); }
         .rows { display: flex; gap: .5rem; }
         .labels { display: flex; flex-direction: column; flex: none; }
-        .labels span { flex: 1 1 0; display: flex; align-items: center; justify-content: flex-end; font-size: .8rem; line-height: 1; color: var(--soft); padding: 0 .35rem; }
+        .labels span {
+          flex: 1 1 0; display: flex; align-items: center; justify-content: flex-end; font-size: .8rem;
+          line-height: 1; color: var(--soft); padding: 0 .35rem;
+        }
         .labels .unlearned { background: var(--accent); color: var(--paper); font-weight: 700; border-radius: 3px; }
         .method { border: 1px solid var(--line); border-radius: 8px; padding: 1rem 1.2rem; margin: 1rem 0; }
         .method-body { display: grid; grid-template-columns: minmax(0, 23rem) minmax(0, 1fr); gap: 1.2rem 2rem; align-items: start; }
         .strip { margin-bottom: 1.1rem; }
         .strip figcaption { margin-bottom: .35rem; }
         .step { display: flex; align-items: center; gap: .8rem; margin-bottom: 3px; }
-        .step span { flex: none; width: 7.6rem; display: flex; justify-content: space-between; gap: .4rem; font-size: .8rem; font-variant-numeric: tabular-nums; }
+        .step span {
+          flex: none; width: 7.6rem; display: flex; justify-content: space-between; gap: .4rem; font-size: .8rem;
+          font-variant-numeric: tabular-nums;
+        }
         .step span b { white-space: nowrap; }
         .step img { min-width: 0; }
         .step .absent { margin: 0; font-size: .84rem; }
@@ -72,14 +87,18 @@ internal static class Style
         table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .93rem; }
         th, td { padding: .4rem .7rem; text-align: right; vertical-align: top; border-bottom: 1px solid var(--line); }
         th:first-child, .pairs td, .glance th, .glance td { text-align: left; }
-        thead th { white-space: nowrap; border-bottom: 2px solid var(--line); font-size: .85rem; color: var(--soft); vertical-align: bottom; }
+        thead th {
+          white-space: nowrap; border-bottom: 2px solid var(--line); font-size: .85rem; color: var(--soft); vertical-align: bottom;
+        }
         tbody th { font-weight: 600; }
         td small, th small { display: block; white-space: nowrap; font-weight: 400; }
         .foreign th, .foreign td { padding: .35rem .45rem; white-space: nowrap; }
         .foreign table { color: var(--soft); font-size: .84rem; }
         .foreign { background: var(--panel); border: 1px dashed var(--line); border-radius: 8px; padding: .7rem .9rem; }
         .pairs th { font-weight: 500; color: var(--soft); width: 40%; }
-        .beside, .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 0 2rem; align-items: start; }
+        .beside, .columns {
+          display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 0 2rem; align-items: start;
+        }
         details { border: 1px solid var(--line); border-radius: 8px; padding: .6rem 1rem; margin: .8rem 0; }
         details summary { cursor: pointer; font-weight: 600; }
         pre { overflow-x: auto; font-size: .82rem; line-height: 1.45; }

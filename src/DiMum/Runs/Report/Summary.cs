@@ -5,7 +5,9 @@ namespace DiMum.Runs.Report;
 /// <summary>A heading and what there is to say under it, in plain words.</summary>
 internal sealed record SummaryPart(string Heading, IReadOnlyList<string> Sentences);
 
-/// <summary>The run in plain language. Every statement is derived from the numbers and their intervals; see <see cref="Findings"/>.</summary>
+/// <summary>
+/// The run in plain language. Every statement is derived from the numbers and their intervals; see <see cref="Findings"/>.
+/// </summary>
 internal static class Summary
 {
     public static IReadOnlyList<SummaryPart> Of(RunResults run) =>
@@ -21,8 +23,8 @@ internal static class Summary
 
     private static IEnumerable<string> Task(RunResults run)
     {
-        yield return $"A diffusion model that draws a class on request was trained for {Numbers.Count(run.PretrainSteps)} steps and then made to forget "
-            + $"{Labels.Unlearned(run)}. Data: {run.DataDescription.TrimEnd('.')}.";
+        yield return $"A diffusion model that draws a class on request was trained for {Numbers.Count(run.PretrainSteps)} steps and "
+            + $"then made to forget {Labels.Unlearned(run)}. Data: {run.DataDescription.TrimEnd('.')}.";
         if (run.AlternativeClasses.Count > 0)
         {
             string[] names = [.. run.AlternativeClasses.Select(index => Labels.Class(run, index))];
@@ -37,7 +39,8 @@ internal static class Summary
             + $"{Numbers.Rate(rate)} of the time (n = {Numbers.Count(rate.N)}; brackets hold 95 % intervals, in percent).";
         if (Findings.SideOf(rate) != Side.Above)
         {
-            yield return "That is not clearly above 10 %: this model did not master the class, so neither forgetting it nor its return means much here.";
+            yield return "That is not clearly above 10 %: this model did not master the class, so neither forgetting it nor its return "
+                + "means much here.";
         }
     }
 
@@ -49,7 +52,8 @@ internal static class Summary
         }
         foreach (var alike in run.Methods.GroupBy(m => Forgotten(Findings.SideOf(m.Final.ArUnlearned), m.Name == Labels.Retrain)))
         {
-            yield return $"{alike.Key}: {Numbers.Listed([.. alike.Select(m => $"{Labels.Method(run, m)} {Numbers.Rate(m.Final.ArUnlearned)}")])}.";
+            string[] methods = [.. alike.Select(m => $"{Labels.Method(run, m)} {Numbers.Rate(m.Final.ArUnlearned)}")];
+            yield return $"{alike.Key}: {Numbers.Listed(methods)}.";
         }
     }
 
@@ -88,7 +92,7 @@ internal static class Summary
             Relation.Above => "Worse than before (intervals apart)",
             Relation.Below => "Better than before (intervals apart)",
             Relation.Overlap => "Not told apart from before (intervals overlap)",
-            _ => "Measured in another way, so not compared",
+            _ => "Measured in another way or without an interval, so not compared",
         };
 
     private static IEnumerable<string> AfterAttack(RunResults run)
@@ -100,7 +104,8 @@ internal static class Summary
         }
         foreach (string assumption in assumptions)
         {
-            yield return $"Attack {assumption}, training on {Labels.AuxiliaryData(assumption)}: {string.Join("; ", Fates(run, assumption))}.";
+            string fates = string.Join("; ", Fates(run, assumption));
+            yield return $"Attack {assumption}, training on {Labels.AuxiliaryData(assumption)}: {fates}.";
         }
     }
 
@@ -152,7 +157,8 @@ internal static class Summary
         if (run.PretrainSteps < PaperNumbers.PretrainSteps)
         {
             yield return $"This is a miniature: {Numbers.Count(run.PretrainSteps)} pre-training steps where the paper took "
-                + $"{Numbers.Count(PaperNumbers.PretrainSteps)}. It shows how the methods behave here and settles nothing about full scale.";
+                + $"{Numbers.Count(PaperNumbers.PretrainSteps)}. It shows how the methods behave here and settles nothing about full "
+                + "scale.";
         }
     }
 

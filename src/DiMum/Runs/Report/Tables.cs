@@ -8,7 +8,8 @@ internal static class Tables
         new(
             $"After unlearning {Labels.Unlearned(run)}",
             "Each value with its 95 % interval and n. Fréchet distance on the classifier’s own features (not FID): lower is better. "
-                + "AR_u: share of images asked for as the unlearned class that the classifier assigns to it; AR_alt: the same for the replacement class.",
+                + "AR_u: share of images asked for as the unlearned class that the classifier assigns to it; AR_alt: the same for the "
+                + "replacement class.",
             ["Model", "Fréchet distance", "Retained accuracy", "AR_u", "AR_alt", "Iterations"],
             [
                 Row(new Cell("Pre-trained", "before unlearning"), run.Pretrained, new Cell(Numbers.Absent)),

@@ -5,7 +5,7 @@ namespace DiMum.Cli;
 /// <summary>The command line: thin, every verb calls one library entry. Nothing here touches libtorch, so --help answers at once.</summary>
 internal static class Commands
 {
-    public static int Main(string[] args)
+    public static int Invoke(string[] args)
     {
         var parsed = Root().Parse(args);
         if (parsed.Errors.Count > 0)

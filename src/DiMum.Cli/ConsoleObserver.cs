@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using DiMum.Runs;
@@ -30,7 +31,7 @@ internal static class ConsoleObserver
 
     private sealed class BarObserver(ProgressContext context) : IRunObserver
     {
-        private readonly Dictionary<string, (ProgressTask Task, Stopwatch Clock, int From)> tasks = [];
+        private readonly ConcurrentDictionary<string, (ProgressTask Task, Stopwatch Clock, int From)> tasks = [];
 
         public void Begin(string stage, int done, int total)
         {
@@ -67,33 +68,33 @@ internal static class ConsoleObserver
 
     private sealed class PlainObserver : IRunObserver
     {
+        private sealed record Line(Stopwatch Clock, int From, int Total)
+        {
+            public TimeSpan Next { get; set; } = Every;
+        }
+
         private static readonly TimeSpan Every = TimeSpan.FromSeconds(10);
-        private readonly HashSet<string> ended = [];
-        private readonly Stopwatch clock = new();
-        private TimeSpan next;
-        private int from;
-        private int total;
+        private readonly ConcurrentDictionary<string, Line> lines = [];
+        private readonly ConcurrentDictionary<string, bool> ended = [];
 
         public void Begin(string stage, int done, int total)
         {
-            (from, this.total) = (done, total);
-            next = Every;
-            clock.Restart();
+            lines[stage] = new(Stopwatch.StartNew(), done, total);
             Console.WriteLine(done == 0 ? $"{stage}: {total} steps" : $"{stage}: going on at step {done} of {total}");
         }
 
         public void Advance(string stage, int done, double? loss)
         {
-            if (clock.Elapsed < next)
+            if (!lines.TryGetValue(stage, out var line) || line.Clock.Elapsed < line.Next)
                 return;
-            next = clock.Elapsed + Every;
-            var left = TimeSpan.FromSeconds(clock.Elapsed.TotalSeconds / Math.Max(1, done - from) * (total - done));
-            Console.WriteLine($"{stage}: {done}/{total}{Rate(done - from, clock)}{Loss(loss)}, {left:hh\\:mm\\:ss} left");
+            line.Next = line.Clock.Elapsed + Every;
+            var left = TimeSpan.FromSeconds(line.Clock.Elapsed.TotalSeconds / Math.Max(1, done - line.From) * (line.Total - done));
+            Console.WriteLine($"{stage}: {done}/{line.Total}{Rate(done - line.From, line.Clock)}{Loss(loss)}, {left:hh\\:mm\\:ss} left");
         }
 
         public void End(string stage, string summary, bool alreadyDone)
         {
-            if (ended.Add(stage))
+            if (ended.TryAdd(stage, true))
                 Console.WriteLine($"{stage}: {summary}{(alreadyDone ? " (done before)" : "")}");
         }
 

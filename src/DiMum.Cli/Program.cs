@@ -1,3 +1,3 @@
 using DiMum.Cli;
 
-return Commands.Main(args);
+return Commands.Invoke(args);

@@ -69,6 +69,7 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
     private readonly List<Level> up = [];
     private readonly Norm outputNorm;
     private readonly Conv output;
+    private Generator? dropout;
 
     /// <param name="config">The shape.</param>
     /// <param name="device">Where the parameters live.</param>
@@ -121,6 +122,7 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
     public Tensor Predict(Tensor x, Tensor t, Condition condition)
     {
         using var scope = NewDisposeScope();
+        var dropping = Training ? dropout : null;
         var embedding = Embedding(t, condition, x.dtype); // [B,8·ch]
         var h = input.Forward(x);
         var skips = new Stack<Tensor>([h]);
@@ -128,7 +130,7 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
         {
             for (var i = 0; i < level.Blocks.Count; i++)
             {
-                h = level.Blocks[i].Forward(h, embedding, Training);
+                h = level.Blocks[i].Forward(h, embedding, dropping);
                 if (level.Attentions.Count > 0)
                     h = level.Attentions[i].Forward(h);
                 skips.Push(h);
@@ -138,12 +140,12 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
                 skips.Push(h = level.Down.Forward(h));
         }
 
-        h = middle2.Forward(middleAttention.Forward(middle1.Forward(h, embedding, Training)), embedding, Training);
+        h = middle2.Forward(middleAttention.Forward(middle1.Forward(h, embedding, dropping)), embedding, dropping);
         foreach (var level in up)
         {
             for (var i = 0; i < level.Blocks.Count; i++)
             {
-                h = level.Blocks[i].Forward(cat([h, skips.Pop()], 1), embedding, Training);
+                h = level.Blocks[i].Forward(cat([h, skips.Pop()], 1), embedding, dropping);
                 if (level.Attentions.Count > 0)
                     h = level.Attentions[i].Forward(h);
             }
@@ -168,7 +170,20 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
         return features.to(dtype).MoveToOuterDisposeScope();
     }
 
-    public void Dispose() => Parameters.Dispose();
+    /// <inheritdoc/>
+    public void SeedDropout(Seed seed)
+    {
+        dropout?.Dispose();
+        dropout = seed.Generator();
+        if (Device.type != DeviceType.CPU)
+            seed.SeedGlobal();
+    }
+
+    public void Dispose()
+    {
+        dropout?.Dispose();
+        Parameters.Dispose();
+    }
 
     private Tensor Embedding(Tensor t, Condition condition, ScalarType dtype)
     {

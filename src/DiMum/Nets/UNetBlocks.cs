@@ -40,15 +40,24 @@ internal sealed class ResBlock
 
     /// <param name="x">[B,from,H,W].</param>
     /// <param name="embedding">SiLU(concat(time, class)), [B, 8·ch].</param>
-    /// <param name="training">Whether dropout is active.</param>
-    public Tensor Forward(Tensor x, Tensor embedding, bool training)
+    /// <param name="training">What dropout draws from; null where it is off.</param>
+    public Tensor Forward(Tensor x, Tensor embedding, Generator? training)
     {
         var h = conv1.Forward(norm1.ForwardSilu(x));
         h = h + project.Forward(embedding).unsqueeze(-1).unsqueeze(-1); // [B,to,1,1]
         h = norm2.ForwardSilu(h);
-        if (training && dropout > 0)
-            h = functional.dropout(h, dropout, training: true);
+        if (training is not null && dropout > 0)
+            h = Drop(h, training);
         return (shortcut is null ? x : shortcut.Forward(x)) + conv2.Forward(h);
+    }
+
+    // On CPU from the step's own generator; a CUDA generator of one's own can't be made, so there the global one, seeded per step, serves.
+    private Tensor Drop(Tensor h, Generator generator)
+    {
+        if (h.device_type != DeviceType.CPU)
+            return functional.dropout(h, dropout, training: true);
+        var keep = rand(h.shape, h.dtype, generator: generator).ge(dropout);
+        return h * keep.to(h.dtype).mul_(1 / (1 - dropout));
     }
 }
 

@@ -54,6 +54,7 @@ internal sealed class Evaluator(
 {
     private const int JackknifeGroups = 20;
     private readonly Seed seed = new Seed(experiment.Seed).At("evaluate");
+    private readonly Lock gate = new();
     private Frechet? reference;
 
     /// <summary>AR of the unlearned class, its samples as a strip; with <paramref name="full"/> also retained accuracy, Fréchet distance and a grid of all classes.</summary>
@@ -95,14 +96,19 @@ internal sealed class Evaluator(
 
     private Frechet Reference()
     {
-        if (reference is not null)
-            return reference;
+        lock (gate)
+            return reference ??= MakeReference();
+    }
+
+    private Frechet MakeReference()
+    {
+        using var none = no_grad();
         using var scope = NewDisposeScope();
         var moments = new FeatureMoments(classifier.FeatureCount);
         for (long from = 0; from < retain.Count; from += 2000)
             foreach (var rows in ClassifierTraining.Features(classifier, Pixels.ToModel(retain.Images.narrow(0, from, Math.Min(2000, retain.Count - from)))))
                 moments.Add(Matrix<double>.Build.DenseOfArray(rows));
-        return reference = new Frechet(moments);
+        return new Frechet(moments);
     }
 
     // Image i belongs to group i mod G, so every group holds every class alike.

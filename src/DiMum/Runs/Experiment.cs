@@ -20,6 +20,9 @@ public sealed record Experiment
     /// <summary>Threads of one operation; 0 takes all cores. Part of the record, because sums depend on it in the last bit.</summary>
     public int Threads { get; init; }
 
+    /// <summary>Stages worked on at once; results do not depend on it. 0 fills the cores that one stage's threads leave free.</summary>
+    public int Workers { get; init; } = 1;
+
     public DataSettings Data { get; init; } = new();
     public NetworkSettings Network { get; init; } = new();
     public DiffusionSettings Diffusion { get; init; } = new();

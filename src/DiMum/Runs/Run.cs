@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using DiMum.Attacks;
 using DiMum.Checkpoints;
 using DiMum.Data;
@@ -24,7 +26,9 @@ public sealed class Run : IDisposable
     private readonly IRunObserver observer;
     private readonly CancellationToken cancel;
     private readonly Stopwatch clock = Stopwatch.StartNew();
+    private readonly Lock gate = new();
     private ImageClassifier? classifier;
+    private ClassifierResult? classified;
     private Evaluator? evaluator;
 
     /// <summary>Opens or makes a run folder; only one process may have it open.</summary>
@@ -54,6 +58,12 @@ public sealed class Run : IDisposable
 
     /// <summary>Trains (or loads) the classifier; its accuracy on the test split.</summary>
     public ClassifierResult Classify()
+    {
+        lock (gate)
+            return classified ??= TrainOrLoadClassifier();
+    }
+
+    private ClassifierResult TrainOrLoadClassifier()
     {
         var e = Experiment;
         var stage = Stage("classifier", bench.DataHash, e.Classifier, e.Data.Flip, e.Seed, bench.Device.type);
@@ -102,9 +112,11 @@ public sealed class Run : IDisposable
     /// <summary>Unlearns by one method, from the pre-trained weights or, for retraining, from fresh ones.</summary>
     public (StageFolder Stage, MethodResult Result) Unlearn(MethodSettings settings)
     {
-        var (pretrained, before, _) = Pretrain();
         var method = MethodRegistry.Create(settings);
+        var pretrained = PretrainStage();
         var stage = UnlearnStage(settings, pretrained);
+        Classify();
+        var before = method.StartsFromScratch ? null : Pretrain().Evaluation;
         if (stage.Done)
             return (stage, Skip(stage, stage.Result<MethodResult>(), r => Describe(r.Final)));
         using var model = bench.NewNetwork($"{settings.Name}/init");
@@ -134,7 +146,7 @@ public sealed class Run : IDisposable
             step => evaluator!.Evaluate(model, stage, step, full: true)
         );
         var outcome = new TrainingLoop(observer, cancel).Run(plan);
-        var start = method.StartsFromScratch ? [] : new[] { before with { Step = 0 } };
+        Evaluation[] start = before is null ? [] : [before with { Step = 0 }];
         var result = new MethodResult(
             settings.Name,
             method.Reading,
@@ -205,19 +217,20 @@ public sealed class Run : IDisposable
         var realSamples = "real.png";
         RealSamples(Path.Combine(Folder, realSamples));
         var accuracy = Classify();
-        var (_, pretrained, secondsPerStep) = Pretrain();
-        var methods = new List<MethodResult>();
-        foreach (var settings in Experiment.Unlearn.Methods)
-            methods.Add(Unlearn(settings).Result);
-        for (var i = 0; i < methods.Count; i++)
-        {
-            var settings = Experiment.Unlearn.Methods[i];
-            if (Experiment.Attack.Methods.Count > 0 && !Experiment.Attack.Methods.Contains(settings.Name))
-                continue;
-            methods[i] = methods[i] with { Attacks = [.. Experiment.Attack.Assumptions.Select(a => Attack(settings, a))] };
-        }
+        var planned = Experiment.Unlearn.Methods;
+        var scratch = planned.Where(m => MethodRegistry.Create(m).StartsFromScratch);
+        InParallel([() => Pretrain(), .. scratch.Select(m => (Action)(() => Unlearn(m)))]);
+        InParallel([.. planned.Select(m => (Action)(() => Unlearn(m)))]);
+        var attacked = planned.Where(m => Experiment.Attack.Methods.Count == 0 || Experiment.Attack.Methods.Contains(m.Name)).ToList();
+        if (attacked.Count > 0 && Experiment.Attack.Assumptions.Contains(Assumption.Synthesised))
+            Auxiliary(Assumption.Synthesised).Dispose();
+        var attacks = attacked.SelectMany(m => Experiment.Attack.Assumptions, (m, a) => (Method: m, Assumption: a)).ToList();
+        InParallel([.. attacks.Select(pair => (Action)(() => Attack(pair.Method, pair.Assumption)))]);
 
-        var results = ResultsOf(realSamples, accuracy, pretrained, secondsPerStep, methods);
+        // Everything is on disk now: read it back in the order of the record.
+        var (_, pretrained, secondsPerStep) = Pretrain();
+        var methods = planned.Select(m => Unlearn(m).Result with { Attacks = [.. attacks.Where(p => p.Method == m).Select(p => Attack(m, p.Assumption))] });
+        var results = ResultsOf(realSamples, accuracy, pretrained, secondsPerStep, [.. methods]);
         AtomicFile.WriteText(Path.Combine(Folder, "results.json"), Json.Write(results));
         return results;
     }
@@ -227,6 +240,34 @@ public sealed class Run : IDisposable
         classifier?.Dispose();
         bench.Dispose();
         @lock.Dispose();
+    }
+
+    private void InParallel(IReadOnlyList<Action> jobs)
+    {
+        var workers = Experiment.Workers > 0 ? Experiment.Workers : Math.Max(1, Environment.ProcessorCount / bench.Threads);
+        if (workers == 1)
+        {
+            foreach (var job in jobs)
+                job();
+            return;
+        }
+
+        try
+        {
+            Parallel.ForEach(Partitioner.Create<Action>([.. jobs], loadBalance: true), new ParallelOptions { MaxDegreeOfParallelism = workers }, Job);
+        }
+        catch (AggregateException e)
+        {
+            // The first mistake is what the user can mend; a stop is the same stop for all.
+            var first = e.Flatten().InnerExceptions.OrderBy(inner => inner is UserError ? 0 : inner is OperationCanceledException ? 2 : 1).First();
+            ExceptionDispatchInfo.Throw(first);
+        }
+    }
+
+    private void Job(Action job)
+    {
+        set_num_threads(bench.Threads); // OpenMP keeps the number per calling thread
+        job();
     }
 
     private AttackResult Attack(string name, string modelFile, string modelKey, Evaluation before, Assumption assumption)
@@ -323,7 +364,7 @@ public sealed class Run : IDisposable
             Folder,
             name,
             StageFolder.KeyOf(
-                [name, FormattableString.Invariant($"{Experiment.Seed} {bench.Device.type} {get_num_threads()}"), .. parts.Select(p => p is IFormattable or bool ? FormattableString.Invariant($"{p}") : p)]
+                [name, FormattableString.Invariant($"{Experiment.Seed} {bench.Device.type} {bench.Threads}"), .. parts.Select(p => p is IFormattable or bool ? FormattableString.Invariant($"{p}") : p)]
             )
         );
 

@@ -8,6 +8,9 @@ internal static class Validate
     public static Experiment Checked(Experiment e)
     {
         AtLeast("threads", e.Threads, 0);
+        AtLeast("workers", e.Workers, 0);
+        if (e.Device != "cpu" && e.Workers != 1)
+            throw new UserError($"workers is {e.Workers}; expected 1 on device {e.Device}, whose random generator all stages share");
         AtLeast("pretrain.iterations", e.Pretrain.Iterations, 1);
         AtLeast("pretrain.batch-size", e.Pretrain.BatchSize, 1);
         AtLeast("pretrain.checkpoint-every", e.Pretrain.CheckpointEvery, 1);

@@ -16,7 +16,8 @@ internal sealed class Workbench : IDisposable
     {
         Experiment = experiment;
         Device = Devices.Parse(experiment.Device);
-        set_num_threads(experiment.Threads > 0 ? experiment.Threads : Environment.ProcessorCount);
+        Threads = experiment.Threads > 0 ? experiment.Threads : Environment.ProcessorCount;
+        set_num_threads(Threads);
         Schedule = NoiseSchedule.Named[experiment.Diffusion.Schedule](experiment.Diffusion.Steps);
         using var loaded = DatasetSource.Load(experiment.Data.Name, experiment.Data.Path, experiment.Data.Size);
         Classes = Classes.Of(experiment.Unlearn, loaded.Train.ClassNames);
@@ -32,6 +33,7 @@ internal sealed class Workbench : IDisposable
 
     public Experiment Experiment { get; }
     public Device Device { get; }
+    public int Threads { get; }
     public NoiseSchedule Schedule { get; }
     public Classes Classes { get; }
     public string DataHash { get; }

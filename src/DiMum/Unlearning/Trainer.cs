@@ -52,7 +52,7 @@ public sealed class Trainer : IDisposable
     {
         using var scope = NewDisposeScope();
         model.Training = true;
-        seed.At("dropout", Iteration).SeedGlobal();
+        model.SeedDropout(seed.At("dropout", Iteration));
         var loss = double.NaN;
         foreach (var update in rule.Updates(Iteration))
             loss = Apply(update);

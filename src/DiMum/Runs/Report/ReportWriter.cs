@@ -1,3 +1,4 @@
+using DiMum.Checkpoints;
 namespace DiMum.Runs.Report;
 
 /// <summary>Writes what a person (report.html), a text editor (results.md) and a program (results.csv) read of a run.</summary>
@@ -14,7 +15,7 @@ public static class ReportWriter
         string figures = NewFolder(Path.Combine(runFolder, "figures"));
         foreach (Chart chart in charts)
         {
-            AtomicFile.WriteBytes(Path.Combine(figures, chart.Name + ".png"), chart.Light);
+            AtomicFile.Write(Path.Combine(figures, chart.Name + ".png"), stream => stream.Write(chart.Light));
         }
         AtomicFile.WriteText(Path.Combine(runFolder, "report.html"), Page.Of(results, runFolder, charts));
     }

@@ -89,7 +89,6 @@ public sealed class Run : IDisposable
     /// <summary>Pre-trains on D (Eq. 4) and evaluates.</summary>
     public (StageFolder Stage, Evaluation Evaluation, double SecondsPerStep) Pretrain()
     {
-        Classify();
         var e = Experiment;
         var stage = PretrainStage();
         if (stage.Done)
@@ -104,7 +103,7 @@ public sealed class Run : IDisposable
         var outcome = new TrainingLoop(observer, cancel).Run(plan);
         if (e.Unlearn.Start == StartWeights.Ema)
             ModelFile.Read(stage.Model, model.Parameters, average: true);
-        var evaluation = evaluator!.Evaluate(model, stage, e.Pretrain.Iterations, full: true);
+        var evaluation = Evaluator.Evaluate(model, stage, e.Pretrain.Iterations, full: true);
         var result = Complete(stage, new PretrainResult(outcome.Seconds / e.Pretrain.Iterations, evaluation), r => Describe(r.Evaluation));
         return (stage, result.Evaluation, result.SecondsPerStep);
     }
@@ -115,7 +114,6 @@ public sealed class Run : IDisposable
         var method = MethodRegistry.Create(settings);
         var pretrained = PretrainStage();
         var stage = UnlearnStage(settings, pretrained);
-        Classify();
         var before = method.StartsFromScratch ? null : Pretrain().Evaluation;
         if (stage.Done)
             return (stage, Skip(stage, stage.Result<MethodResult>(), r => Describe(r.Final)));
@@ -143,7 +141,7 @@ public sealed class Run : IDisposable
             bench.Seed.At("unlearn"),
             Experiment.Pretrain.CheckpointEvery,
             at,
-            step => evaluator!.Evaluate(model, stage, step, full: true)
+            step => Evaluator.Evaluate(model, stage, step, full: true)
         );
         var outcome = new TrainingLoop(observer, cancel).Run(plan);
         Evaluation[] start = before is null ? [] : [before with { Step = 0 }];
@@ -171,21 +169,19 @@ public sealed class Run : IDisposable
     /// <summary>DiMRA against any checkpoint of this experiment's network.</summary>
     public AttackResult AttackCheckpoint(string path, Assumption assumption)
     {
-        Classify();
         using var model = bench.NewNetwork("attack/init");
         ModelFile.Read(path, model.Parameters);
         var name = Path.GetFileNameWithoutExtension(path) is "model" ? Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path))!) : Path.GetFileNameWithoutExtension(path);
         using var flat = model.Parameters.Snapshot();
         var key = StageFolder.KeyOf(Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(flat.cpu().bytes)));
         var stage = Stage($"evaluate-{name}", key, Experiment.Evaluate, Experiment.Sampling);
-        var before = stage.Done ? stage.Result<Evaluation>() : Complete(stage, evaluator!.Evaluate(model, stage, 0, full: true), Describe);
+        var before = stage.Done ? stage.Result<Evaluation>() : Complete(stage, Evaluator.Evaluate(model, stage, 0, full: true), Describe);
         return Attack(name, path, key, before, assumption);
     }
 
     /// <summary>Measures any checkpoint of this experiment's network.</summary>
     public Evaluation EvaluateCheckpoint(string path)
     {
-        Classify();
         using var model = bench.NewNetwork("evaluate/init");
         ModelFile.Read(path, model.Parameters);
         using var flat = model.Parameters.Snapshot();
@@ -194,7 +190,7 @@ public sealed class Run : IDisposable
         if (stage.Done)
             return Skip(stage, stage.Result<Evaluation>(), Describe);
         observer.Begin(stage.Name, 0, 1);
-        return Complete(stage, evaluator!.Evaluate(model, stage, 0, full: true), Describe);
+        return Complete(stage, Evaluator.Evaluate(model, stage, 0, full: true), Describe);
     }
 
     /// <summary>Images of any checkpoint as a PNG sheet, a row a class.</summary>
@@ -216,10 +212,9 @@ public sealed class Run : IDisposable
     {
         var realSamples = "real.png";
         RealSamples(Path.Combine(Folder, realSamples));
-        var accuracy = Classify();
         var planned = Experiment.Unlearn.Methods;
         var scratch = planned.Where(m => MethodRegistry.Create(m).StartsFromScratch);
-        InParallel([() => Pretrain(), .. scratch.Select(m => (Action)(() => Unlearn(m)))]);
+        InParallel([() => Classify(), () => Pretrain(), .. scratch.Select(m => (Action)(() => Unlearn(m)))]);
         InParallel([.. planned.Select(m => (Action)(() => Unlearn(m)))]);
         var attacked = planned.Where(m => Experiment.Attack.Methods.Count == 0 || Experiment.Attack.Methods.Contains(m.Name)).ToList();
         if (attacked.Count > 0 && Experiment.Attack.Assumptions.Contains(Assumption.Synthesised))
@@ -228,6 +223,7 @@ public sealed class Run : IDisposable
         InParallel([.. attacks.Select(pair => (Action)(() => Attack(pair.Method, pair.Assumption)))]);
 
         // Everything is on disk now: read it back in the order of the record.
+        var accuracy = Classify();
         var (_, pretrained, secondsPerStep) = Pretrain();
         var methods = planned.Select(m => Unlearn(m).Result with { Attacks = [.. attacks.Where(p => p.Method == m).Select(p => Attack(m, p.Assumption))] });
         var results = ResultsOf(realSamples, accuracy, pretrained, secondsPerStep, [.. methods]);
@@ -240,6 +236,16 @@ public sealed class Run : IDisposable
         classifier?.Dispose();
         bench.Dispose();
         @lock.Dispose();
+    }
+
+    // The classifier is trained when something is first measured, or by its own job beside pre-training.
+    private Evaluator Evaluator
+    {
+        get
+        {
+            Classify();
+            return evaluator!;
+        }
     }
 
     private void InParallel(IReadOnlyList<Action> jobs)
@@ -302,7 +308,7 @@ public sealed class Run : IDisposable
             bench.Seed.At("attack/" + label),
             a.CheckpointEvery,
             a.EvaluateAt.Where(n => n > 0 && n < a.Iterations).Append(a.Iterations).ToHashSet(),
-            step => evaluator!.Evaluate(model, stage, step, full: step == a.Iterations)
+            step => Evaluator.Evaluate(model, stage, step, full: false)
         );
         var outcome = new TrainingLoop(observer, cancel).Run(plan);
         Evaluation[] curve = [before with { Step = 0 }, .. outcome.Curve];

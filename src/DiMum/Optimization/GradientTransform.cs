@@ -10,17 +10,36 @@ namespace DiMum.Optimization;
 public sealed class GradientTransform
 {
     private readonly IReadOnlyList<Action<Tensor>> steps;
+    private readonly IReadOnlyList<double?> bounds; // of the clipping steps
 
-    private GradientTransform(IReadOnlyList<Action<Tensor>> steps) => this.steps = steps;
+    private GradientTransform(IReadOnlyList<Action<Tensor>> steps, IReadOnlyList<double?> bounds) =>
+        (this.steps, this.bounds) = (steps, bounds);
 
     /// <summary>The gradient as it is.</summary>
-    public static GradientTransform None { get; } = new([]);
+    public static GradientTransform None { get; } = new([], []);
 
     /// <summary>Then g ← g · min(1, c/(‖g‖₂ + 1e-6)), as <c>clip_grad_norm_</c>.</summary>
-    public GradientTransform ThenClip(double maxNorm) => new([.. steps, g => Clip(g, maxNorm)]);
+    public GradientTransform ThenClip(double maxNorm) => new([.. steps, g => Clip(g, maxNorm)], [.. bounds, maxNorm]);
 
     /// <summary>Then g ← g ⊙ mask; <paramref name="mask"/> is [n] of 0 and 1 and outlives this transform.</summary>
-    public GradientTransform ThenMask(Tensor mask) => new([.. steps, g => g.mul_(mask)]);
+    public GradientTransform ThenMask(Tensor mask) => new([.. steps, g => g.mul_(mask)], [.. bounds, null]);
+
+    /// <summary>
+    /// The same transform under observation: <paramref name="clipping"/> sees (bound, gradient) before each clipping,
+    /// <paramref name="done"/> the gradient that the optimiser gets. For verification.
+    /// </summary>
+    internal GradientTransform Watched(Action<double, Tensor> clipping, Action<Tensor> done)
+    {
+        Action<Tensor> Shown(Action<Tensor> step, double? bound) =>
+            bound is not { } c
+                ? step
+                : g =>
+                {
+                    clipping(c, g);
+                    step(g);
+                };
+        return new([.. steps.Zip(bounds, Shown), done], [.. bounds, null]);
+    }
 
     /// <summary>Applies all steps in place.</summary>
     public void Apply(Tensor gradient)

@@ -55,10 +55,25 @@ public sealed class GradientTransform
     {
         using var none = no_grad();
         using var scope = NewDisposeScope();
-        var norm = gradient.norm().ToDouble();
+        var norm = Norm(gradient);
         var factor = maxNorm / (norm + 1e-6);
         if (factor < 1)
             gradient.mul_(factor);
         return norm;
+    }
+
+    /// <summary>
+    /// ‖v‖₂ of a flat vector [n], in rows whose norms are added up in float64: one float32 reduction over all of 38.6 M elements comes out
+    /// 0.3 % too small on CPU.
+    /// </summary>
+    public static double Norm(Tensor flat)
+    {
+        const long row = 4096;
+        using var none = no_grad();
+        using var scope = NewDisposeScope();
+        var whole = flat.numel() / row * row;
+        var rows = flat.narrow(0, 0, whole).view(-1, row).norm(1); // [n/4096]
+        var rest = flat.narrow(0, whole, flat.numel() - whole).norm().view(1);
+        return cat([rows, rest]).to(ScalarType.Float64).norm().ToDouble();
     }
 }

@@ -122,7 +122,7 @@ internal sealed class Ledger
         {
             JsonValueKind.Object => MetaMembers.Any(m => element.TryGetProperty(m, out _))
                 || element.TryGetProperty("ill_conditioned_param_indices", out _),
-            JsonValueKind.Array => element.GetArrayLength() > 0 && element[0].ValueKind is not (JsonValueKind.Object or JsonValueKind.Array),
+            JsonValueKind.Array => element.GetArrayLength() > 0 && element[0].ValueKind != JsonValueKind.Object && IsLeaf(element[0]),
             _ => true,
         };
 }

@@ -87,13 +87,11 @@ public static class Verifier
         {
             return checker.Failures > 0 ? Result(CaseStatus.Failed, checker.Message) : Result(CaseStatus.Pending, reason.Message);
         }
-        catch (Exception error) when (error is UserError or Mismatch)
-        {
-            return Result(CaseStatus.Failed, error.Message.Contains(path) ? error.Message : $"{path}: {error.Message}");
-        }
         catch (Exception error)
         {
-            return Result(CaseStatus.Failed, $"{path}: {error.GetType().Name}: {error.Message}");
+            var what = error is UserError or Mismatch ? error.Message : $"{error.GetType().Name}: {error.Message}";
+            var where = what.Contains(path, StringComparison.Ordinal) ? what : $"{path}: {what}";
+            return Result(CaseStatus.Failed, checker.Failures > 0 ? $"{checker.Message}; then {where}" : where);
         }
         finally
         {

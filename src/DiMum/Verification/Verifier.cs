@@ -31,6 +31,7 @@ public static class Verifier
         ["dimum_steps"] = StepCase.Run,
         ["sfron_steps"] = StepCase.Run,
         ["sfron_ga"] = StepCase.Run,
+        ["fid_frechet"] = FrechetCase.Run,
     };
 
     /// <summary>Runs the golden files of a folder, one after the other, as they are asked for.</summary>

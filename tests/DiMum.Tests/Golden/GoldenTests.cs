@@ -4,6 +4,23 @@ using TorchSharp;
 
 namespace DiMum.Tests.Golden;
 
+/// <summary>One thread: as the vectors were made, and tiny networks gain nothing from waiting for one another's threads on a busy machine.</summary>
+[SetUpFixture]
+public class OneThread
+{
+    private int before;
+
+    [OneTimeSetUp]
+    public void Set()
+    {
+        before = torch.get_num_threads();
+        torch.set_num_threads(1);
+    }
+
+    [OneTimeTearDown]
+    public void Restore() => torch.set_num_threads(before);
+}
+
 /// <summary>Every public golden file, run as <c>verify</c> runs it.</summary>
 public class GoldenTests
 {
@@ -15,24 +32,11 @@ public class GoldenTests
         .. File.ReadAllLines(Path.Combine(AppContext.BaseDirectory, "goldens", "open.txt")).Where(l => l.Length > 0 && l[0] != '#'),
     ];
 
-    private int threads;
-
     private static IEnumerable<string> Files => Directory.EnumerateFiles(Folder, "*.json").Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal);
 
     private static IEnumerable<string> Runnable => Files.Where(f => !Open.Contains(f));
 
     private static IEnumerable<string> Pending => Files.Where(Open.Contains);
-
-    // As the vectors were made; and tiny networks gain nothing from waiting for one another's threads on a busy machine.
-    [OneTimeSetUp]
-    public void One_thread()
-    {
-        threads = torch.get_num_threads();
-        torch.set_num_threads(1);
-    }
-
-    [OneTimeTearDown]
-    public void Threads_as_before() => torch.set_num_threads(threads);
 
     [TestCaseSource(nameof(Runnable))]
     public void Golden(string file)

@@ -9,11 +9,18 @@ public static class Pixels
     /// <summary>x = 2·b/255 − 1, float32 (SalUn's <c>data_transform</c> with <c>rescaled</c>).</summary>
     public static Tensor ToModel(Tensor bytes) => bytes.to(ScalarType.Float32).mul_(2.0 / 255).sub_(1);
 
+    /// <summary>clamp((x + 1)/2, 0, 1): the unit range that metrics and image files start from (SalUn's <c>inverse_data_transform</c>).</summary>
+    public static Tensor ToUnit(Tensor model)
+    {
+        using var scope = NewDisposeScope();
+        return model.add(1).div_(2).clamp_(0, 1).MoveToOuterDisposeScope();
+    }
+
     /// <summary>b = round(255·clamp((x + 1)/2, 0, 1)), uint8. No per-image stretch: see docs/findings on the released scripts' min–max normalisation.</summary>
     public static Tensor ToBytes(Tensor model)
     {
         using var scope = NewDisposeScope();
-        return model.add(1).mul_(127.5).clamp_(0, 255).round_().to(ScalarType.Byte).MoveToOuterDisposeScope();
+        return ToUnit(model).mul_(255).round_().to(ScalarType.Byte).MoveToOuterDisposeScope();
     }
 
     /// <summary>x reversed along its last axis where <paramref name="flip"/> (bool [B]) is true: the horizontal flip of the training data path.</summary>

@@ -59,6 +59,20 @@ public sealed class NoiseSchedule
         );
     }
 
+    /// <summary>β_t = <paramref name="value"/> at every t («const» of the released code).</summary>
+    public static NoiseSchedule Constant(int steps = 1000, double value = 2e-2) =>
+        new($"constant({steps}, {value:g})", Ramp(steps, value, value));
+
+    /// <summary>β_t = 1/(T − t), so that ᾱ_t falls in a straight line to 0 («jsd» of the released code).</summary>
+    public static NoiseSchedule Jsd(int steps = 1000) => new($"jsd({steps})", Array.ConvertAll(Ramp(steps, steps, 1), b => 1 / b));
+
+    /// <summary>β along a sigmoid over −6…6 from <paramref name="start"/> to <paramref name="end"/> («sigmoid» of the released code).</summary>
+    public static NoiseSchedule Sigmoid(int steps = 1000, double start = 1e-4, double end = 2e-2) =>
+        new(
+            $"sigmoid({steps}, {start:g}, {end:g})",
+            Array.ConvertAll(Ramp(steps, -6, 6), x => start + (end - start) / (1 + Math.Exp(-x)))
+        );
+
     /// <summary>A schedule of given β, for tests and for schedules this class does not name.</summary>
     public static NoiseSchedule Of(string name, params double[] beta) => new(name, [.. beta]);
 

@@ -57,6 +57,7 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
 {
     private sealed record Level(List<ResBlock> Blocks, List<Attention> Attentions, Downsample? Down, Upsample? Up);
 
+    private readonly ParameterScope root = new(new ParameterDeclarations());
     private readonly Parameter? nullEmbedding;
     private readonly Parameter classEmbedding;
     private readonly Embed time;
@@ -82,8 +83,7 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
     {
         Config = config;
         Check(config);
-        declared = new ParameterDeclarations();
-        var root = new ParameterScope(declared);
+        declared = root.Into;
         long ch = config.Channels;
         if (config.Null == NullCondition.Learned)
             nullEmbedding = root.Declare("null_classes_emb", Init.StandardNormal, ch);
@@ -93,11 +93,11 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
         input = new(root.Sub("conv_in"), config.ImageChannels, ch, 3, padding: 1);
 
         var skips = new Stack<long>([ch]);
-        var width = BuildDown(root, ch, skips);
+        var width = BuildDown(ch, skips);
         middle1 = new(root.Sub("mid.block_1"), width, width, config);
         middleAttention = new(root.Sub("mid.attn_1"), width, config);
         middle2 = new(root.Sub("mid.block_2"), width, width, config);
-        width = BuildUp(root, width, skips);
+        width = BuildUp(width, skips);
         outputNorm = new(root.Sub("norm_out"), width, config.NormGroups);
         output = new(root.Sub("conv_out"), width, config.ImageChannels, 3, padding: 1);
         Parameters = null!; // set by the public constructor; counting needs none
@@ -117,6 +117,12 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
     public Device Device => Parameters.Values.device;
 
     public bool Training { get; set; } = true;
+
+    /// <summary>Sees every layer's output under the layer's name, for verification; null in normal use.</summary>
+    internal Action<string, Tensor>? Tap
+    {
+        set => root.Into.Tap = value;
+    }
 
     /// <inheritdoc/>
     public Tensor Predict(Tensor x, Tensor t, Condition condition)
@@ -187,7 +193,7 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
 
     private Tensor Embedding(Tensor t, Condition condition, ScalarType dtype)
     {
-        var looked = classEmbedding.Value.index_select(0, condition.Value); // [B,ch]
+        var looked = root.Sub("classes_emb").Seen(classEmbedding.Value.index_select(0, condition.Value)); // [B,ch]
         if (condition.Keep is { } keep)
         {
             var dropped = nullEmbedding is null ? zeros_like(looked) : nullEmbedding.Value.unsqueeze(0).expand_as(looked);
@@ -199,7 +205,7 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
         return functional.silu(cat([temb, cemb], 1));
     }
 
-    private long BuildDown(ParameterScope root, long width, Stack<long> skips)
+    private long BuildDown(long width, Stack<long> skips)
     {
         var resolution = Config.ImageSize;
         for (var l = 0; l < Config.Multipliers.Count; l++)
@@ -232,7 +238,7 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
     }
 
     // Built from the lowest resolution up, but registered in level order 0…L−1, as the released modules are: hence two passes.
-    private long BuildUp(ParameterScope root, long width, Stack<long> skips)
+    private long BuildUp(long width, Stack<long> skips)
     {
         var plan = new List<(int Level, List<long> From, long To)>();
         for (var l = Config.Multipliers.Count - 1; l >= 0; l--)

@@ -10,6 +10,13 @@ public sealed record ParameterScope(ParameterDeclarations Into, string Prefix = 
     public ParameterScope Sub(string name) => new(Into, Prefix.Length == 0 ? name : $"{Prefix}.{name}");
 
     public Parameter Declare(string name, Init init, params long[] shape) => Into.Declare(Sub(name).Prefix, init, shape);
+
+    /// <summary>Shows a layer's output to the tap, if there is one; returns it.</summary>
+    internal Tensor Seen(Tensor output)
+    {
+        Into.Tap?.Invoke(Prefix, output);
+        return output;
+    }
 }
 
 /// <summary>y = W x + b.</summary>
@@ -19,7 +26,7 @@ public sealed class Linear(ParameterScope scope, long from, long to)
     private readonly Parameter bias = scope.Declare("bias", Init.FanIn(from), to);
 
     /// <summary>[B,from] → [B,to].</summary>
-    public Tensor Forward(Tensor x) => functional.linear(x, weight.Value, bias.Value);
+    public Tensor Forward(Tensor x) => scope.Seen(functional.linear(x, weight.Value, bias.Value));
 }
 
 /// <summary>
@@ -36,7 +43,9 @@ public sealed class Conv(ParameterScope scope, long from, long to, long kernel, 
     private readonly long moreOut = Missing(to, 16);
 
     /// <summary>[B,from,H,W] → [B,to,H',W'].</summary>
-    public Tensor Forward(Tensor x)
+    public Tensor Forward(Tensor x) => scope.Seen(Convolve(x));
+
+    private Tensor Convolve(Tensor x)
     {
         var (w, b) = (weight.Value, bias.Value);
         if (kernel == 1 || moreIn + moreOut == 0 || x.device_type != DeviceType.CPU || x.dtype == ScalarType.Float64)
@@ -60,7 +69,7 @@ public sealed class Norm(ParameterScope scope, long channels, long groups, doubl
     private readonly Parameter weight = scope.Declare("weight", Init.Ones, channels);
     private readonly Parameter bias = scope.Declare("bias", Init.Zeros, channels);
 
-    public Tensor Forward(Tensor x) => functional.group_norm(x, groups, weight.Value, bias.Value, epsilon);
+    public Tensor Forward(Tensor x) => scope.Seen(functional.group_norm(x, groups, weight.Value, bias.Value, epsilon));
 
     /// <summary>SiLU(GN(x)): x·sigmoid(x) after normalisation.</summary>
     public Tensor ForwardSilu(Tensor x) => functional.silu(Forward(x));

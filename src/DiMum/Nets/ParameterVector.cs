@@ -46,6 +46,9 @@ public sealed class ParameterDeclarations
 
     public IReadOnlyList<Parameter> All => list;
 
+    /// <summary>Sees every layer's output under the layer's name, for verification; null in normal use.</summary>
+    internal Action<string, Tensor>? Tap { get; set; }
+
     /// <summary>Declares a parameter; order of declaration is order in the vector and in checkpoints.</summary>
     public Parameter Declare(string name, Init init, params long[] shape)
     {

@@ -26,6 +26,7 @@ internal sealed class ResBlock
     private readonly Conv conv2;
     private readonly Conv? shortcut;
     private readonly double dropout;
+    private readonly ParameterScope scope;
 
     public ResBlock(ParameterScope scope, long from, long to, UNetConfig config)
     {
@@ -36,6 +37,7 @@ internal sealed class ResBlock
         conv2 = new(scope.Sub("conv2"), to, to, 3, padding: 1);
         shortcut = from == to ? null : new(scope.Sub("nin_shortcut"), from, to, 1);
         dropout = config.Dropout;
+        this.scope = scope;
     }
 
     /// <param name="x">[B,from,H,W].</param>
@@ -48,7 +50,7 @@ internal sealed class ResBlock
         h = norm2.ForwardSilu(h);
         if (training is not null && dropout > 0)
             h = Drop(h, training);
-        return (shortcut is null ? x : shortcut.Forward(x)) + conv2.Forward(h);
+        return scope.Seen((shortcut is null ? x : shortcut.Forward(x)) + conv2.Forward(h));
     }
 
     // On CPU from the step's own generator; a CUDA generator of one's own can't be made, so there the global one, seeded per step, serves.
@@ -76,7 +78,7 @@ internal sealed class Attention(ParameterScope scope, long channels, UNetConfig 
         var n = norm.Forward(x);
         Tensor Tokens(Conv conv) => conv.Forward(n).flatten(2).transpose(1, 2); // [B,HW,C]
         var mixed = functional.scaled_dot_product_attention(Tokens(query), Tokens(key), Tokens(value)); // [B,HW,C]
-        return x + output.Forward(mixed.transpose(1, 2).reshape(b, c, h, w));
+        return scope.Seen(x + output.Forward(mixed.transpose(1, 2).reshape(b, c, h, w)));
     }
 }
 
@@ -85,7 +87,7 @@ internal sealed class Downsample(ParameterScope scope, long channels)
 {
     private readonly Conv conv = new(scope.Sub("conv"), channels, channels, 3, stride: 2);
 
-    public Tensor Forward(Tensor x) => conv.Forward(functional.pad(x, [0, 1, 0, 1]));
+    public Tensor Forward(Tensor x) => scope.Seen(conv.Forward(functional.pad(x, [0, 1, 0, 1])));
 }
 
 /// <summary>Doubles H and W by nearest neighbour, then a 3×3 convolution.</summary>
@@ -93,5 +95,6 @@ internal sealed class Upsample(ParameterScope scope, long channels)
 {
     private readonly Conv conv = new(scope.Sub("conv"), channels, channels, 3, padding: 1);
 
-    public Tensor Forward(Tensor x) => conv.Forward(functional.interpolate(x, scale_factor: [2, 2], mode: InterpolationMode.Nearest));
+    public Tensor Forward(Tensor x) =>
+        scope.Seen(conv.Forward(functional.interpolate(x, scale_factor: [2, 2], mode: InterpolationMode.Nearest)));
 }

@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace DiMum.Optimization;
 
 /// <summary>Adam's constants; defaults are PyTorch's and the released baselines'.</summary>
-public sealed record AdamSettings(double Beta1 = 0.9, double Beta2 = 0.999, double Epsilon = 1e-8);
+/// <param name="WeightDecay">λ of the L2 term: g + λθ takes g's place (not the decoupled decay of AdamW).</param>
+public sealed record AdamSettings(double Beta1 = 0.9, double Beta2 = 0.999, double Epsilon = 1e-8, double WeightDecay = 0);
 
 /// <summary>
 /// Adam (Kingma and Ba 2015) on a whole parameter vector: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g²,
@@ -43,6 +44,8 @@ public sealed class Adam : IDisposable
         using var scope = NewDisposeScope();
         Steps++;
         var g = parameters.Gradient;
+        if (settings.WeightDecay != 0)
+            g = g.add(parameters.Values, alpha: settings.WeightDecay);
         FirstMoment.mul_(settings.Beta1).add_(g, alpha: 1 - settings.Beta1);
         SecondMoment.mul_(settings.Beta2).addcmul_(g, g, 1 - settings.Beta2);
         var correction1 = 1 - Math.Pow(settings.Beta1, Steps);

@@ -26,8 +26,10 @@ public static class GuidedGradient
                 using var owned = batch;
                 using var scope = NewDisposeScope();
                 parameters.ZeroGradient();
-                Loss(context, batch, guidance).backward();
-                GradientTransform.Clip(parameters.Gradient, context.ClipNorm);
+                var loss = Loss(context, batch, guidance);
+                loss.backward();
+                var norm = GradientTransform.Clip(parameters.Gradient, context.ClipNorm);
+                context.GuidedGradientSeen?.Invoke(loss.ToDouble(), norm);
                 using (no_grad())
                     take(parameters.Gradient);
                 batches++;

@@ -48,6 +48,9 @@ public sealed record UnlearningContext(
     double ClipNorm
 )
 {
+    /// <summary>Sees (loss, gradient norm before clipping) of every batch that a mask or Fisher weight is made of; for verification.</summary>
+    internal Action<double, double>? GuidedGradientSeen { get; init; }
+
     /// <summary>The ε-loss on this iteration's batch of <paramref name="pairing"/>.</summary>
     public Tensor Loss(Pairing pairing, int iteration) => EpsilonLoss.Of(Model, Schedule, Batches.Next(pairing, iteration));
 

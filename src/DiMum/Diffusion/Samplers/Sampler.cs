@@ -19,11 +19,24 @@ public enum ReverseVariance
     Large,
 }
 
+/// <summary>Which of the T times a sampler visits.</summary>
+public enum TimeSkip
+{
+    /// <summary>Every ⌊T/S⌋-th from 0.</summary>
+    Uniform,
+
+    /// <summary>⌊(k/(S−1))²·0.8·T⌋, k = 0…S−1: denser near the clean image, and 0.8·T at most.</summary>
+    Quadratic,
+}
+
 /// <summary>A way from x_T to x₀ (Eq. 3 and its relatives): a pure function of the start, the noise source and ε̂.</summary>
 public abstract record Sampler
 {
     /// <summary>S, how many of the T times are visited.</summary>
     public required int Steps { get; init; }
+
+    /// <summary>How the visited times are spaced.</summary>
+    public TimeSkip Skip { get; init; }
 
     /// <summary>Whether x̂₀ is clamped to [−1, 1] at every step. The released samplers do not.</summary>
     public bool ClipClean { get; init; }
@@ -49,17 +62,21 @@ public abstract record Sampler
         return x;
     }
 
-    /// <summary>The visited times, ascending: 0, ⌊T/S⌋, 2⌊T/S⌋, … below T (skip «uniform» of ermongroup/ddim).</summary>
+    /// <summary>The visited times, ascending: skips «uniform» and «quad» of ermongroup/ddim.</summary>
     public virtual IReadOnlyList<int> Times(int total)
     {
         if (Steps < 1 || Steps > total)
             throw new UserError($"sampler: steps must lie in 1…{total}, got {Steps}");
-        var skip = total / Steps;
-        return [.. Enumerable.Range(0, Steps).Select(i => i * skip)];
+        var last = Math.Sqrt(0.8 * total);
+        double Root(int i) => i == Steps - 1 ? last : i * (last / (Steps - 1));
+        return [.. Enumerable.Range(0, Steps).Select(i => Skip == TimeSkip.Uniform ? i * (total / Steps) : (int)(Root(i) * Root(i)))];
     }
 
+    /// <summary>What differs from uniform and unclipped, for names.</summary>
+    protected string Options => (Skip == TimeSkip.Quadratic ? " quad" : "") + (ClipClean ? " x̂₀ clipped" : "");
+
     /// <summary>x̂₀ = (x_t − √(1−ᾱ_t)·ε̂)/√ᾱ_t, clamped where <see cref="ClipClean"/> says so.</summary>
-    protected Tensor PredictClean(Tensor x, Tensor epsilon, double alphaBar)
+    protected internal Tensor PredictClean(Tensor x, Tensor epsilon, double alphaBar)
     {
         var clean = (x - Math.Sqrt(1 - alphaBar) * epsilon) / Math.Sqrt(alphaBar);
         return ClipClean ? clean.clamp_(-1, 1) : clean;
@@ -86,7 +103,7 @@ public sealed record Ddim : Sampler
     }
 
     public override string ToString() =>
-        FormattableString.Invariant($"DDIM-{Steps} η={Eta:g}{(ClipClean ? " x̂₀ clipped" : "")}");
+        FormattableString.Invariant($"DDIM-{Steps} η={Eta:g}{Options}");
 }
 
 /// <summary>
@@ -107,10 +124,17 @@ public sealed record Ancestral : Sampler
         var mean = Math.Sqrt(next) * beta / (1 - now) * clean + Math.Sqrt(alpha) * (1 - next) / (1 - now) * x;
         if (to < 0)
             return mean;
-        var variance = Variance == ReverseVariance.Large ? beta : (1 - next) / (1 - now) * beta;
-        return mean + Math.Sqrt(variance) * noise(x.shape);
+        return mean + Math.Sqrt(StepVariance(schedule, from, to)) * noise(x.shape);
+    }
+
+    /// <summary>σ² of the step between two times: β = 1 − ᾱ_from/ᾱ_to, or β̃ = (1−ᾱ_to)/(1−ᾱ_from)·β.</summary>
+    public double StepVariance(NoiseSchedule schedule, int from, int to)
+    {
+        var (now, next) = (schedule.AlphaBarAt(from), schedule.AlphaBarAt(to));
+        var beta = 1 - now / next;
+        return Variance == ReverseVariance.Large ? beta : (1 - next) / (1 - now) * beta;
     }
 
     public override string ToString() =>
-        FormattableString.Invariant($"DDPM-{Steps} σ²={Variance.ToString().ToLowerInvariant()}{(ClipClean ? " x̂₀ clipped" : "")}");
+        FormattableString.Invariant($"DDPM-{Steps} σ²={Variance.ToString().ToLowerInvariant()}{Options}");
 }

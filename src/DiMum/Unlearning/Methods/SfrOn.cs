@@ -61,6 +61,9 @@ public sealed record SfrOn(Balance Balance, bool Decay, double Lambda, double? G
         return (k / k.sum()).MoveToOuterDisposeScope();
     }
 
+    /// <summary>Σ_i w_i ℓ_i; at λ = 0 the plain mean over the batch («ga» of the released code).</summary>
+    public static Tensor AdaptiveLoss(Tensor perImage, double lambda) => (Weights(perImage, lambda) * perImage).sum();
+
     /// <summary>F = Σ_batches g² / (number of batches), g the clipped guided batch gradient: [n].</summary>
     public Tensor Fisher(UnlearningContext context, Pairing pairing)
     {
@@ -80,6 +83,6 @@ public sealed record SfrOn(Balance Balance, bool Decay, double Lambda, double? G
     private Tensor Adaptive(UnlearningContext context, int iteration)
     {
         var perImage = EpsilonLoss.PerImage(context.Model, context.Schedule, context.Batches.Next(context.Forget, iteration)); // [B]
-        return (Weights(perImage, Lambda) * perImage).sum();
+        return AdaptiveLoss(perImage, Lambda);
     }
 }

@@ -1,0 +1,86 @@
+using DiMum.Data;
+using DiMum.Diffusion;
+using DiMum.Unlearning;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Verification;
+
+/// <summary>
+/// Batches as a file lists them: step k takes the k-th batch of the pairing's name (in a circle), with times, noise and dropped conditions from
+/// the listed draws, in the order in which they happened.
+/// </summary>
+internal sealed class ScriptedBatches(CaseRun run, EventScript script, NoiseSchedule schedule, double dropProbability) : IBatchSource
+{
+    /// <summary>The batch drawn last; alive as long as its step.</summary>
+    public NoisedBatch? Last { get; private set; }
+
+    /// <inheritdoc/>
+    public NoisedBatch Next(Pairing pairing, int step)
+    {
+        var inputs = Inputs(run.File, pairing.Name);
+        return Noised(inputs[step % inputs.Count], drops: true);
+    }
+
+    /// <inheritdoc/>
+    public IEnumerable<NoisedBatch> Pass(Pairing pairing)
+    {
+        foreach (var input in Inputs(run.File, pairing.Name))
+            yield return Noised(input, drops: false);
+    }
+
+    /// <inheritdoc/>
+    public Condition Redrop(Condition condition, string purpose, int step) => condition.Keeping(Keep(condition.Value.shape[0]));
+
+    /// <summary>A pairing that stands for the file's batches «role.0», «role.1», …: the first of the roles that the file has.</summary>
+    public static Pairing Role(GoldenFile file, params string[] roles)
+    {
+        var role = roles.FirstOrDefault(r => Inputs(file, r).Count > 0) ?? roles[0];
+        return Pairing.Of(role, zeros(1, 1, 1, 1, ScalarType.Byte), zeros(1, ScalarType.Int64));
+    }
+
+    private static IReadOnlyList<GoldenNode> Inputs(GoldenFile file, string role)
+    {
+        bool IsOf(string name) =>
+            name.StartsWith($"{file.Prefix}{role}.", StringComparison.Ordinal) && int.TryParse(name[(file.Prefix.Length + role.Length + 1)..], out _);
+        return [.. file.Inputs.Where(i => IsOf(i["name"].Text()))];
+    }
+
+    private NoisedBatch Noised(GoldenNode input, bool drops)
+    {
+        using var scope = NewDisposeScope();
+        var labels = input["labels"].Integers();
+        var noise = script.Draw("noise").Use();
+        var time = script.Draw("randint").Use();
+        if (time["low"].Integer() != 0 || time["high"].Integer() != schedule.Steps)
+            throw new Mismatch($"{time.Path}: expected times in 0…{schedule.Steps - 1}");
+        var (name, shape) = (noise["name"].Text(), noise["shape"].Integers());
+        var clean = ToModel(input);
+        if (!clean.shape.SequenceEqual(shape))
+            throw new Mismatch($"{noise.Path}: noise of shape [{string.Join(',', shape)}] on images [{string.Join(',', clean.shape)}]");
+        var half = run.Tensor(time["values"].Integers());
+        return Last = new NoisedBatch(
+            clean,
+            new Condition(run.Tensor(labels), drops ? Keep(labels.Length) : null),
+            Timesteps.Complete(half, labels.Length, schedule.Steps),
+            run.Tensor(ProceduralRule.Noise(name, clean.numel()), shape)
+        ).MoveToOuterDisposeScope();
+    }
+
+    private Tensor ToModel(GoldenNode input)
+    {
+        if (input["rule"].Text() != "img01")
+            return run.Input(input);
+        if (run.File.ModelData["data"].Find("rescaled")?.Flag() != true)
+            throw new NotCovered($"{input.Path}: only images rescaled to [-1, 1] are known here");
+        return run.Input(input) * 2 - 1;
+    }
+
+    private Tensor? Keep(long count)
+    {
+        var keep = script.NextDrawKind == "keep_mask"
+            ? script.Draw("keep_mask").Use()["keep"].Flags()
+            : Cases.Dropping.Without(dropProbability, (int)count, "events");
+        return keep is null ? null : tensor(keep).to(run.Device);
+    }
+}

@@ -22,7 +22,7 @@ public enum ReverseVariance
 /// <summary>Which of the T times a sampler visits.</summary>
 public enum TimeSkip
 {
-    /// <summary>Every ⌊T/S⌋-th from 0.</summary>
+    /// <summary>Every ⌊T/S⌋-th from 0, all below T: more than S where S does not divide T (T = 1000, S = 7 visits 8), as released.</summary>
     Uniform,
 
     /// <summary>⌊(k/(S−1))²·0.8·T⌋, k = 0…S−1: denser near the clean image, and 0.8·T at most.</summary>
@@ -32,7 +32,7 @@ public enum TimeSkip
 /// <summary>A way from x_T to x₀ (Eq. 3 and its relatives): a pure function of the start, the noise source and ε̂.</summary>
 public abstract record Sampler
 {
-    /// <summary>S, how many of the T times are visited.</summary>
+    /// <summary>S, how many of the T times are visited; see <see cref="TimeSkip.Uniform"/> where S does not divide T.</summary>
     public required int Steps { get; init; }
 
     /// <summary>How the visited times are spaced.</summary>
@@ -67,9 +67,15 @@ public abstract record Sampler
     {
         if (Steps < 1 || Steps > total)
             throw new UserError($"sampler: steps must lie in 1…{total}, got {Steps}");
+        if (Skip == TimeSkip.Uniform)
+        {
+            var skip = total / Steps;
+            return [.. Enumerable.Range(0, (total - 1) / skip + 1).Select(i => i * skip)];
+        }
+
         var last = Math.Sqrt(0.8 * total);
         double Root(int i) => i == Steps - 1 ? last : i * (last / (Steps - 1));
-        return [.. Enumerable.Range(0, Steps).Select(i => Skip == TimeSkip.Uniform ? i * (total / Steps) : (int)(Root(i) * Root(i)))];
+        return [.. Enumerable.Range(0, Steps).Select(i => (int)(Root(i) * Root(i)))];
     }
 
     /// <summary>What differs from uniform and unclipped, for names.</summary>

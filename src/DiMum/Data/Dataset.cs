@@ -41,7 +41,11 @@ public sealed class Dataset : IDisposable
     public int Width => (int)Images.shape[3];
 
     /// <summary>The labels as an array, in order.</summary>
-    public long[] LabelArray() => Labels.cpu().data<long>().ToArray();
+    public long[] LabelArray()
+    {
+        using var scope = NewDisposeScope();
+        return Labels.cpu().data<long>().ToArray();
+    }
 
     /// <summary>The images whose label satisfies <paramref name="keep"/>, in order.</summary>
     public Dataset Where(string name, Func<int, bool> keep)

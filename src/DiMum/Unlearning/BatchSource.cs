@@ -46,8 +46,10 @@ public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings,
         using var generator = seed.At(pairing.Name + "/pass").Generator();
         foreach (var (bytes, conditions) in Reader(pairing).Pass(settings.BatchSize))
         {
-            var batch = Noised(bytes, conditions, generator, dropProbability: 0);
-            bytes.Dispose();
+            NoisedBatch batch;
+            using (bytes)
+            using (conditions)
+                batch = Noised(bytes, conditions, generator, dropProbability: 0);
             yield return batch;
         }
     }
@@ -75,7 +77,7 @@ public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings,
         var time = Timesteps.Draw(settings.Times, size, schedule.Steps, generator).to(device);
         var noise = randn(clean.shape, ScalarType.Float32, generator: generator).to(device);
         var keep = Keep(size, dropProbability, generator);
-        return new NoisedBatch(clean, new Condition(conditions.to(device), keep), time, noise).MoveToOuterDisposeScope();
+        return new NoisedBatch(clean, new Condition(conditions.to(device).alias(), keep), time, noise).MoveToOuterDisposeScope();
     }
 
     private Tensor? Keep(int size, double dropProbability, Generator generator)

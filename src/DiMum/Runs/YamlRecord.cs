@@ -164,7 +164,7 @@ public static class YamlRecord
                 text.Append('\n');
                 Write(text, value, depth + 1);
             }
-            else if (value is IEnumerable list and not string && ElementOf(property.PropertyType) is { } element && IsRecord(element))
+            else if (ElementOf(property.PropertyType) is { } element && IsRecord(element) && value is IEnumerable list && list.Cast<object>().Any())
             {
                 text.Append('\n');
                 foreach (var item in list)
@@ -183,12 +183,27 @@ public static class YamlRecord
             null => "null",
             bool b => b ? "true" : "false",
             Enum e => Key($"{e}"),
-            string s => s.Length > 0 && s.All(c => char.IsLetterOrDigit(c) || "-_./".Contains(c)) && !s.Equals("null", StringComparison.Ordinal)
-                ? s
-                : $"\"{s.Replace("\\", "\\\\").Replace("\"", "\\\"")}\"",
+            string s => IsPlain(s) ? s : Quoted(s),
             IFormattable f => f.ToString(null, CultureInfo.InvariantCulture),
             _ => $"{value}",
         };
+
+    private static bool IsPlain(string s) =>
+        s.Length > 0 && s[0] != '-' && s.All(c => char.IsLetterOrDigit(c) || "-_./".Contains(c)) && !s.Equals("null", StringComparison.Ordinal);
+
+    // A line break or control character inside quotes would be folded or refused: they are written as escapes.
+    private static string Quoted(string s)
+    {
+        var text = new StringBuilder("\"");
+        foreach (var c in s)
+            if (c is '\\' or '"')
+                text.Append('\\').Append(c);
+            else if (char.IsControl(c) || char.GetUnicodeCategory(c) is UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator)
+                text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
+            else
+                text.Append(c);
+        return text.Append('"').ToString();
+    }
 
     private static IEnumerable<PropertyInfo> Properties(Type type) =>
         type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.CanWrite).OrderBy(p => p.MetadataToken);

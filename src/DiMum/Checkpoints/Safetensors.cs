@@ -111,7 +111,7 @@ public static class Safetensors
         try
         {
             using var json = JsonDocument.Parse(Encoding.UTF8.GetString(header));
-            long end = 0;
+            var places = new List<(long From, long To)>();
             foreach (var entry in json.RootElement.EnumerateObject())
             {
                 if (entry.Name == "__metadata__")
@@ -121,25 +121,30 @@ public static class Safetensors
                     continue;
                 }
 
-                var (tensor, upTo) = ReadTensor(stream, entry, 8 + length, data, Bad);
+                if (tensors.ContainsKey(entry.Name))
+                    throw Bad($"it names tensor '{entry.Name}' twice");
+                var (tensor, place) = ReadTensor(stream, entry, 8 + length, data, Bad);
                 tensors[entry.Name] = tensor;
-                end = Math.Max(end, upTo);
+                places.Add(place);
             }
 
+            // Tensors lie side by side: no gap, no overlap, nothing left over.
+            var end = places.Order().Aggregate(0L, (at, place) => place.From == at ? place.To : -1);
             if (end != data)
-                throw Bad($"its tensors fill {end} bytes and its data part has {data}");
+                throw Bad(end < 0 ? "its tensors overlap or leave a gap" : $"its tensors fill {end} bytes and its data part has {data}");
+            return (tensors, metadata);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        catch (Exception e)
         {
             foreach (var tensor in tensors.Values)
                 tensor.Dispose();
-            throw Bad($"its header is malformed ({e.Message.Split('\n')[0]})");
+            if (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+                throw Bad($"its header is malformed ({e.Message.Split('\n')[0]})");
+            throw;
         }
-
-        return (tensors, metadata);
     }
 
-    private static (Tensor, long) ReadTensor(Stream stream, JsonProperty entry, long start, long available, Func<string, UserError> bad)
+    private static (Tensor, (long From, long To)) ReadTensor(Stream stream, JsonProperty entry, long start, long available, Func<string, UserError> bad)
     {
         var code = entry.Value.GetProperty("dtype").GetString() ?? "";
         if (!Types.TryGetValue(code, out var type))
@@ -151,6 +156,8 @@ public static class Safetensors
             throw bad($"tensor '{entry.Name}' lies outside the file");
         if (count * type.Size != offsets[1] - offsets[0])
             throw bad($"tensor '{entry.Name}' of shape [{string.Join(',', shape)}] needs {count * type.Size} bytes, its place has {offsets[1] - offsets[0]}");
+        if (shape.Where(n => n > 0).Aggregate((System.Numerics.BigInteger)1, (product, n) => product * n) > long.MaxValue / 8)
+            throw bad($"tensor '{entry.Name}' has an impossible shape [{string.Join(',', shape)}]");
         var result = empty(shape, type.Type);
         if (result.numel() > 0)
         {
@@ -158,6 +165,6 @@ public static class Safetensors
             stream.ReadExactly(result.bytes);
         }
 
-        return (result.DetachFromDisposeScope(), offsets[1]);
+        return (result.DetachFromDisposeScope(), (offsets[0], offsets[1]));
     }
 }

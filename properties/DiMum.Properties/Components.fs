@@ -1,0 +1,167 @@
+/// One record per schedule, sampler and method: the library's side beside the specification's. The laws loop over these lists, and one law
+/// says that no named schedule and no registered method is missing, so a new one gets every law by one record.
+module DiMum.Properties.Components
+
+open System
+open DiMum.Spec
+open TorchSharp
+open Tensors
+
+type ScheduleCase =
+    { Name: string
+      Library: int -> Lib.NoiseSchedule
+      Spec: int -> Schedule.Table }
+
+/// Under its default constants, by number of steps.
+let schedules =
+    [ { Name = "linear"
+        Library = fun steps -> Lib.NoiseSchedule.Named["linear"].Invoke steps
+        Spec = Schedule.linear 1e-4 2e-2 }
+      { Name = "cosine"
+        Library = fun steps -> Lib.NoiseSchedule.Named["cosine"].Invoke steps
+        Spec = Schedule.cosine }
+      { Name = "scaled-linear"
+        Library = fun steps -> Lib.NoiseSchedule.Named["scaled-linear"].Invoke steps
+        Spec = Schedule.scaledLinear 0.00085 0.012 }
+      { Name = "constant"
+        Library = fun steps -> Lib.NoiseSchedule.Constant steps
+        Spec = Schedule.constant 2e-2 }
+      { Name = "jsd"
+        Library = fun steps -> Lib.NoiseSchedule.Jsd steps
+        Spec = Schedule.jsd }
+      { Name = "sigmoid"
+        Library = fun steps -> Lib.NoiseSchedule.Sigmoid steps
+        Spec = Schedule.sigmoid 1e-4 2e-2 } ]
+
+/// A recipe as the library's schedule.
+let schedule recipe =
+    match recipe with
+    | Linear(first, last, steps) -> Lib.NoiseSchedule.Linear(steps, first, last)
+    | ScaledLinear(first, last, steps) -> Lib.NoiseSchedule.ScaledLinear(steps, first, last)
+    | Cosine steps -> Lib.NoiseSchedule.Cosine steps
+    | Constant(beta, steps) -> Lib.NoiseSchedule.Constant(steps, beta)
+
+type SamplerCase =
+    { Name: string
+      Library: int -> Lib.TimeSkip -> bool -> Lib.Sampler
+      Move: Reverse.Range -> Schedule.Table -> int -> int -> float[] -> float[] -> float[] -> float[] }
+
+let ddim eta =
+    { Name = $"DDIM η={eta}"
+      Library = fun steps skip clip -> Lib.Ddim(Steps = steps, Skip = skip, ClipClean = clip, Eta = eta)
+      Move = Reverse.ddim eta }
+
+let private ancestral variance sigma =
+    { Name = $"ancestral {variance}"
+      Library = fun steps skip clip -> Lib.Ancestral(Steps = steps, Skip = skip, ClipClean = clip, Variance = variance)
+      Move = Reverse.ancestral sigma }
+
+let samplers =
+    [ ddim 0.0
+      ddim 0.35
+      ddim 1.0
+      ancestral Lib.ReverseVariance.Small Schedule.Small
+      ancestral Lib.ReverseVariance.Large Schedule.Large ]
+
+/// The benign condition of the toy classes.
+let benign c = (c + 1) % Toy.classes
+
+type MethodCase =
+    { Name: string
+      /// Whether the balance counts.
+      Balanced: bool
+      /// Whether the specification's unlearning term is a target of the current network.
+      Relabels: bool
+      /// The losses of the first iteration's updates as functions of θ; what is held constant comes from the first argument.
+      Losses: Loss.Balance -> Scene -> float[] -> (float[] -> float) list }
+
+let private net = Toy.net
+
+let private bothSums: Loss.Both<Loss.Reduction> =
+    { Retain = Loss.SumPerImage
+      Unlearning = Loss.SumPerImage }
+
+/// SFR-on's λ in these laws.
+let lambda = 0.5
+
+let private sfrOn (balance: Loss.Balance) (scene: Scene) held =
+    let perImage theta =
+        scene.Draws.Unlearning
+        |> Array.map (fun draw -> Loss.eps Loss.SumPerImage scene.Table (net theta) [| draw |])
+
+    let weights = SfrOn.weights lambda (perImage held)
+    let alpha = SfrOn.cosine balance.Unlearning 0 10
+
+    [ fun theta -> -alpha * SfrOn.adaptive weights (perImage theta)
+      fun theta -> balance.Retain * Loss.eps Loss.SumPerImage scene.Table (net theta) scene.Draws.Retain ]
+
+let private retainOnly name =
+    { Name = name
+      Balanced = false
+      Relabels = false
+      Losses = fun _ scene _ -> [ fun theta -> Loss.eps Loss.SumPerImage scene.Table (net theta) scene.Draws.Retain ] }
+
+let methods =
+    [ { Name = "DiMUM"
+        Balanced = true
+        Relabels = false
+        Losses = fun balance scene _ -> [ fun theta -> Loss.dimum Loss.SumPerImage balance scene.Table (net theta) scene.Draws ] }
+      { Name = "SalUn"
+        Balanced = true
+        Relabels = true
+        Losses =
+          fun balance scene held ->
+              [ fun theta -> Loss.relabel SalUn.reduction balance scene.Table benign (net held) (net theta) scene.Draws ] }
+      { Name = "SFR-on"
+        Balanced = true
+        Relabels = false
+        Losses = sfrOn }
+      { Name = "gradient-ascent"
+        Balanced = true
+        Relabels = false
+        Losses = fun balance scene _ -> [ fun theta -> Loss.ascent bothSums balance scene.Table (net theta) scene.Draws ] }
+      retainOnly "fine-tune-retain"
+      retainOnly "retrain" ]
+
+/// The library's method of a case, with or without its mask.
+let create (case: MethodCase) masked (balance: Loss.Balance) =
+    Lib.MethodRegistry.Create(
+        Lib.MethodSettings(
+            Name = case.Name,
+            Retain = balance.Retain,
+            Unlearning = balance.Unlearning,
+            MaskRatio = (if masked then 0.5 else 0.0),
+            Gamma = (if masked then 1.0 else 0.0),
+            Lambda = lambda
+        )
+    )
+
+/// A context whose pairings carry names and nothing else; the batches come from the source.
+let context (model: Lib.ITrainableDenoiser) schedule (source: Lib.IBatchSource) clip =
+    let named name = Lib.Pairing.Of(name, torch.zeros (1L, 1L, 1L, 1L), torch.zeros (1L))
+    let next (condition: Lib.Condition) = Lib.Condition(condition.Value.add(wholeScalar 1).remainder (wholeScalar Toy.classes))
+
+    Lib.UnlearningContext(
+        model,
+        schedule,
+        source,
+        named "forget",
+        named "retain",
+        named "memorization",
+        Func<_, _, _>(fun condition _ -> next condition),
+        10,
+        clip
+    )
+
+/// The scene's draws, the same at every step; a pass over a pairing gives them image by image.
+let listed (scene: Scene) =
+    let draws name = if name = "retain" then scene.Draws.Retain else scene.Draws.Unlearning
+    ListedBatches((fun name _ -> draws name), (fun name -> draws name |> Array.map Array.singleton |> List.ofArray))
+
+/// Loss and gradient of an update at the model's θ.
+let differentiate (model: Lib.ITrainableDenoiser) (loss: unit -> Tensor) =
+    use scope = torch.NewDisposeScope()
+    model.Parameters.ZeroGradient()
+    let value = loss ()
+    value.backward ()
+    number value, floats model.Parameters.Gradient

@@ -1,0 +1,84 @@
+/// The library's names. Many are the specification's too, so laws say Lib.Adam where they mean the one under test.
+module DiMum.Properties.Lib
+
+type UserError = global.DiMum.UserError
+type Nearest = global.DiMum.Nearest
+
+type Seed = global.DiMum.Diffusion.Seed
+type NoiseSchedule = global.DiMum.Diffusion.NoiseSchedule
+type ForwardProcess = global.DiMum.Diffusion.ForwardProcess
+type Guidance = global.DiMum.Diffusion.Guidance
+type Condition = global.DiMum.Diffusion.Condition
+type IDenoiser = global.DiMum.Diffusion.IDenoiser
+type NoisedBatch = global.DiMum.Diffusion.NoisedBatch
+type EpsilonLoss = global.DiMum.Diffusion.EpsilonLoss
+type LossReduction = global.DiMum.Diffusion.LossReduction
+type Timesteps = global.DiMum.Diffusion.Timesteps
+type TimestepDraw = global.DiMum.Diffusion.TimestepDraw
+type Sampler = global.DiMum.Diffusion.Samplers.Sampler
+type Ddim = global.DiMum.Diffusion.Samplers.Ddim
+type Ancestral = global.DiMum.Diffusion.Samplers.Ancestral
+type ReverseVariance = global.DiMum.Diffusion.Samplers.ReverseVariance
+type TimeSkip = global.DiMum.Diffusion.Samplers.TimeSkip
+type GuidedNoise = global.DiMum.Diffusion.Samplers.GuidedNoise
+type NoiseSource = global.DiMum.Diffusion.Samplers.NoiseSource
+type Generation = global.DiMum.Diffusion.Samplers.Generation
+
+type ITrainableDenoiser = global.DiMum.Nets.ITrainableDenoiser
+type ParameterDeclarations = global.DiMum.Nets.ParameterDeclarations
+type ParameterScope = global.DiMum.Nets.ParameterScope
+type ParameterVector = global.DiMum.Nets.ParameterVector
+type Init = global.DiMum.Nets.Init
+type Conv = global.DiMum.Nets.Conv
+type Norm = global.DiMum.Nets.Norm
+type UNetConfig = global.DiMum.Nets.UNetConfig
+type ClassConditionalUNet = global.DiMum.Nets.ClassConditionalUNet
+
+type Adam = global.DiMum.Optimization.Adam
+type AdamSettings = global.DiMum.Optimization.AdamSettings
+type Ema = global.DiMum.Optimization.Ema
+type GradientTransform = global.DiMum.Optimization.GradientTransform
+type LearningRate = global.DiMum.Optimization.LearningRate
+
+type Dataset = global.DiMum.Data.Dataset
+type Pairing = global.DiMum.Data.Pairing
+type Pixels = global.DiMum.Data.Pixels
+
+type Balance = global.DiMum.Unlearning.Balance
+type DrawSettings = global.DiMum.Unlearning.DrawSettings
+type IBatchSource = global.DiMum.Unlearning.IBatchSource
+type IUnlearningMethod = global.DiMum.Unlearning.IUnlearningMethod
+type IUpdateRule = global.DiMum.Unlearning.IUpdateRule
+type SeededBatches = global.DiMum.Unlearning.SeededBatches
+type Trainer = global.DiMum.Unlearning.Trainer
+type TrainerSettings = global.DiMum.Unlearning.TrainerSettings
+type UnlearningContext = global.DiMum.Unlearning.UnlearningContext
+type Update = global.DiMum.Unlearning.Update
+type DiMumMethod = global.DiMum.Unlearning.Methods.DiMum
+type RetainOnly = global.DiMum.Unlearning.Methods.RetainOnly
+type SalUn = global.DiMum.Unlearning.Methods.SalUn
+type SfrOn = global.DiMum.Unlearning.Methods.SfrOn
+type DiMRA = global.DiMum.Attacks.DiMRA
+
+type AccuracyRate = global.DiMum.Metrics.AccuracyRate
+type ClassifierConfig = global.DiMum.Metrics.ClassifierConfig
+type ClassifierTraining = global.DiMum.Metrics.ClassifierTraining
+type ClassifierTrainingSettings = global.DiMum.Metrics.ClassifierTrainingSettings
+type FeatureMoments = global.DiMum.Metrics.FeatureMoments
+type Frechet = global.DiMum.Metrics.Frechet
+type ImageClassifier = global.DiMum.Metrics.ImageClassifier
+type Measured = global.DiMum.Metrics.Measured
+
+type ModelFile = global.DiMum.Checkpoints.ModelFile
+type Safetensors = global.DiMum.Checkpoints.Safetensors
+
+type Experiment = global.DiMum.Runs.Experiment
+type MethodRegistry = global.DiMum.Runs.MethodRegistry
+type MethodSettings = global.DiMum.Runs.MethodSettings
+type Presets = global.DiMum.Runs.Presets
+type StageFolder = global.DiMum.Runs.StageFolder
+type YamlRecord = global.DiMum.Runs.YamlRecord
+type SilentObserver = global.DiMum.Runs.SilentObserver
+type IRunObserver = global.DiMum.Runs.IRunObserver
+type internal TrainingPlan = global.DiMum.Runs.TrainingPlan
+type internal TrainingLoop = global.DiMum.Runs.TrainingLoop

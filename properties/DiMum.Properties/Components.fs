@@ -68,8 +68,8 @@ let benign c = (c + 1) % Toy.classes
 
 type MethodCase =
     { Name: string
-      /// Whether the balance counts.
-      Balanced: bool
+      /// The pairing of the unlearning term, if there is one.
+      Unlearns: string option
       /// Whether the specification's unlearning term is a target of the current network.
       Relabels: bool
       /// The losses of the first iteration's updates as functions of θ; what is held constant comes from the first argument.
@@ -97,27 +97,27 @@ let private sfrOn (balance: Loss.Balance) (scene: Scene) held =
 
 let private retainOnly name =
     { Name = name
-      Balanced = false
+      Unlearns = None
       Relabels = false
       Losses = fun _ scene _ -> [ fun theta -> Loss.eps Loss.SumPerImage scene.Table (net theta) scene.Draws.Retain ] }
 
 let methods =
     [ { Name = "DiMUM"
-        Balanced = true
+        Unlearns = Some "memorization"
         Relabels = false
         Losses = fun balance scene _ -> [ fun theta -> Loss.dimum Loss.SumPerImage balance scene.Table (net theta) scene.Draws ] }
       { Name = "SalUn"
-        Balanced = true
+        Unlearns = Some "forget"
         Relabels = true
         Losses =
           fun balance scene held ->
               [ fun theta -> Loss.relabel SalUn.reduction balance scene.Table benign (net held) (net theta) scene.Draws ] }
       { Name = "SFR-on"
-        Balanced = true
+        Unlearns = Some "forget"
         Relabels = false
         Losses = sfrOn }
       { Name = "gradient-ascent"
-        Balanced = true
+        Unlearns = Some "forget"
         Relabels = false
         Losses = fun balance scene _ -> [ fun theta -> Loss.ascent bothSums balance scene.Table (net theta) scene.Draws ] }
       retainOnly "fine-tune-retain"
@@ -157,6 +157,15 @@ let context (model: Lib.ITrainableDenoiser) schedule (source: Lib.IBatchSource) 
 let listed (scene: Scene) =
     let draws name = if name = "retain" then scene.Draws.Retain else scene.Draws.Unlearning
     ListedBatches((fun name _ -> draws name), (fun name -> draws name |> Array.map Array.singleton |> List.ofArray))
+
+/// The same, refusing any pairing that is not the method's.
+let listedFor (case: MethodCase) (scene: Scene) =
+    let draws name =
+        if name = "retain" then scene.Draws.Retain
+        elif Some name = case.Unlearns then scene.Draws.Unlearning
+        else failwith $"{case.Name} reads the {name} set"
+
+    ListedBatches((fun name _ -> draws name), (fun name -> [ draws name ]))
 
 /// Loss and gradient of an update at the model's θ.
 let differentiate (model: Lib.ITrainableDenoiser) (loss: unit -> Tensor) =

@@ -91,12 +91,15 @@ let ``the memorization set takes its conditions as often as the forget set has t
     (seed: PositiveInt)
     (a: PositiveInt)
     (b: PositiveInt)
+    (size: PositiveInt)
     =
     let a, b = a.Get % 9 + 1, b.Get % 9 + 1
     use data = dataset (List.replicate a 0 @ List.replicate b 1 @ [ 2; 2; 2; 3 ])
     let pairing = Lib.Pairing.Memorization(data, only [ 0; 1 ], only [ 2; 3 ])
+    let size = size.Get % 5 + 1
 
-    read pairing (int64 seed.Get) 1 (a + b)
+    read pairing (int64 seed.Get) size ((a + b + size - 1) / size)
+    |> List.truncate (a + b)
     |> List.countBy snd
     |> List.sort
     |> Expect.equal [ 0, a; 1, b ]

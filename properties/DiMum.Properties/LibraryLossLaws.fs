@@ -47,7 +47,7 @@ let private ofMethod (case: Components.MethodCase) balance (scene: Scene) =
     use scope = torch.NewDisposeScope()
     use model = new ToyDenoiser(scene.Theta)
     let method = Components.create case false balance
-    use rule = method.Prepare(Components.context model (Components.schedule scene.Schedule) (Components.listed scene) 1.0)
+    use rule = method.Prepare(Components.context model (Components.schedule scene.Schedule) (Components.listedFor case scene) 1.0)
     let updates = updates model rule
     Expect.equal method.UpdatesPerIteration updates.Length
     updates
@@ -115,7 +115,7 @@ let ``SalUn's target follows the network and sends no gradient back`` (scene: Sc
 let private total updates =
     List.sumBy fst updates, updates |> List.map snd |> Vector.sum
 
-let private balanced = Components.methods |> List.filter _.Balanced
+let private balanced = Components.methods |> List.filter _.Unlearns.IsSome
 
 [<Law("L15", 40)>]
 let ``with unlearning weight 0 every method is its weighted retain loss, bit for bit`` (scene: Scene) (retain: float) =

@@ -150,7 +150,9 @@ public static class Safetensors
         if (offsets.Length != 2 || shape.Any(n => n < 0) || offsets[0] < 0 || offsets[1] > available || offsets[1] < offsets[0])
             throw bad($"tensor '{entry.Name}' lies outside the file");
         if (count * type.Size != offsets[1] - offsets[0])
-            throw bad($"tensor '{entry.Name}' of shape [{string.Join(',', shape)}] needs {count * type.Size} bytes, its place has {offsets[1] - offsets[0]}");
+            throw bad(
+                $"tensor '{entry.Name}' of shape [{string.Join(',', shape)}] needs {count * type.Size} bytes, its place has {offsets[1] - offsets[0]}"
+            );
         var result = empty(shape, type.Type);
         if (result.numel() > 0)
         {

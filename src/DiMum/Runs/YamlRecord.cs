@@ -28,7 +28,8 @@ public static class YamlRecord
 
         if (stream.Documents.Count == 0)
             return [];
-        return stream.Documents[0].RootNode as YamlMappingNode ?? throw new UserError($"{source}: expected keys and values at the top, one «key: value» a line");
+        return stream.Documents[0].RootNode as YamlMappingNode
+            ?? throw new UserError($"{source}: expected keys and values at the top, one «key: value» a line");
     }
 
     /// <summary>A record of type <typeparamref name="T"/> from a tree.</summary>
@@ -74,7 +75,11 @@ public static class YamlRecord
             case YamlSequenceNode list:
                 var index = int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var n)
                     ? n
-                    : list.Children.ToList().FindIndex(c => c is YamlMappingNode m && m.Children.TryGetValue(new YamlScalarNode("name"), out var v) && $"{v}" == key);
+                    : list
+                        .Children.ToList()
+                        .FindIndex(c =>
+                            c is YamlMappingNode m && m.Children.TryGetValue(new YamlScalarNode("name"), out var v) && $"{v}" == key
+                        );
                 if (index < 0 || index >= list.Children.Count)
                     throw new UserError($"--set {assignment}: the list has no element '{key}'; it has {list.Children.Count} elements");
                 if (value is not null)
@@ -147,7 +152,13 @@ public static class YamlRecord
             value = Enum.GetValues(type).Cast<object>().FirstOrDefault(e => Key($"{e}") == text);
         var expected = type.IsEnum
             ? string.Join(" or ", Enum.GetNames(type).Select(Key))
-            : type.Name switch { "Int32" or "Int64" => "a whole number", "Double" => "a number", "Boolean" => "true or false", _ => type.Name };
+            : type.Name switch
+            {
+                "Int32" or "Int64" => "a whole number",
+                "Double" => "a number",
+                "Boolean" => "true or false",
+                _ => type.Name,
+            };
         return value ?? throw new UserError($"{source}:{node.Start.Line}: '{path}' is '{text}'; expected {expected}");
     }
 
@@ -183,7 +194,9 @@ public static class YamlRecord
             null => "null",
             bool b => b ? "true" : "false",
             Enum e => Key($"{e}"),
-            string s => s.Length > 0 && s.All(c => char.IsLetterOrDigit(c) || "-_./".Contains(c)) && !s.Equals("null", StringComparison.Ordinal)
+            string s => s.Length > 0
+            && s.All(c => char.IsLetterOrDigit(c) || "-_./".Contains(c))
+            && !s.Equals("null", StringComparison.Ordinal)
                 ? s
                 : $"\"{s.Replace("\\", "\\\\").Replace("\"", "\\\"")}\"",
             IFormattable f => f.ToString(null, CultureInfo.InvariantCulture),

@@ -1,6 +1,6 @@
-using DiMum.Tests.Data;
 using DiMum.Cli;
 using DiMum.Runs;
+using DiMum.Tests.Data;
 using NUnit.Framework;
 
 namespace DiMum.Tests.Runs;
@@ -38,7 +38,7 @@ public class CommandTests
     {
         if (TorchSharp.torch.cuda.is_available())
             Assert.Ignore("this machine has CUDA, so there is nothing to refuse");
-        var (code, error) = Call(["run", "digits", "--device", "cuda", "--set", "workers=1"]);
+        var (code, error) = Call(["run", "digits", "--device", "cuda"]);
         Assert.That(code, Is.EqualTo(2));
         Assert.That(error, Does.Contain("-p:Torch=cuda"));
     }

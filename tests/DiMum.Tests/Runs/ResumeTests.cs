@@ -1,6 +1,6 @@
-using DiMum.Tests.Data;
 using System.Diagnostics;
 using DiMum.Runs;
+using DiMum.Tests.Data;
 using NUnit.Framework;
 
 namespace DiMum.Tests.Runs;

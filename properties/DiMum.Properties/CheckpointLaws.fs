@@ -29,7 +29,7 @@ let private filled (random: Random) (shape: int64[]) (dtype: torch.ScalarType) =
     let tensor: Tensor = torch.empty (shape, dtype = dtype)
 
     if tensor.numel () > 0L then
-        let bytes = Array.zeroCreate<byte> (int (tensor.numel () * tensor.element_size ()))
+        let bytes = Array.zeroCreate<byte>(int (tensor.numel () * tensor.element_size ()))
         random.NextBytes bytes
 
         if dtype = torch.ScalarType.Bool then

@@ -67,19 +67,19 @@ let samplers =
 let benign c = (c + 1) % Toy.classes
 
 type MethodCase =
-    { Name: string
-      /// The pairing of the unlearning term, if there is one.
-      Unlearns: string option
-      /// Whether the specification's unlearning term is a target of the current network.
-      Relabels: bool
-      /// The losses of the first iteration's updates as functions of θ; what is held constant comes from the first argument.
-      Losses: Loss.Balance -> Scene -> float[] -> (float[] -> float) list }
+    {
+        Name: string
+        /// The pairing of the unlearning term, if there is one.
+        Unlearns: string option
+        /// Whether the specification's unlearning term is a target of the current network.
+        Relabels: bool
+        /// The losses of the first iteration's updates as functions of θ; what is held constant comes from the first argument.
+        Losses: Loss.Balance -> Scene -> float[] -> (float[] -> float) list
+    }
 
 let private net = Toy.net
 
-let private bothSums: Loss.Both<Loss.Reduction> =
-    { Retain = Loss.SumPerImage
-      Unlearning = Loss.SumPerImage }
+let private bothSums: Loss.Both<Loss.Reduction> = { Retain = Loss.SumPerImage; Unlearning = Loss.SumPerImage }
 
 /// SFR-on's λ in these laws.
 let lambda = 0.5
@@ -139,7 +139,9 @@ let create (case: MethodCase) masked (balance: Loss.Balance) =
 /// A context whose pairings carry names and nothing else; the batches come from the source.
 let context (model: Lib.ITrainableDenoiser) schedule (source: Lib.IBatchSource) clip =
     let named name = Lib.Pairing.Of(name, torch.zeros (1L, 1L, 1L, 1L), torch.zeros (1L))
-    let next (condition: Lib.Condition) = Lib.Condition(condition.Value.add(wholeScalar 1).remainder (wholeScalar Toy.classes))
+
+    let next (condition: Lib.Condition) =
+        Lib.Condition(condition.Value.add(wholeScalar 1).remainder(wholeScalar Toy.classes))
 
     Lib.UnlearningContext(
         model,
@@ -155,7 +157,9 @@ let context (model: Lib.ITrainableDenoiser) schedule (source: Lib.IBatchSource) 
 
 /// The scene's draws, the same at every step; a pass over a pairing gives them image by image.
 let listed (scene: Scene) =
-    let draws name = if name = "retain" then scene.Draws.Retain else scene.Draws.Unlearning
+    let draws name =
+        if name = "retain" then scene.Draws.Retain else scene.Draws.Unlearning
+
     ListedBatches((fun name _ -> draws name), (fun name -> draws name |> Array.map Array.singleton |> List.ofArray))
 
 /// The same, refusing any pairing that is not the method's.

@@ -13,11 +13,14 @@ open Tensors
 let private dataset (labels: int list) =
     use scope = torch.NewDisposeScope()
     let numbered = labels |> List.indexed |> List.collect (fun (i, _) -> [ i / 256; i % 256 ]) |> Array.ofList
-    let images = (integers numbered).to_type(torch.ScalarType.Byte).reshape (int64 labels.Length, 1L, 1L, 2L)
+    let images = (integers numbered).to_type(torch.ScalarType.Byte).reshape(int64 labels.Length, 1L, 1L, 2L)
     new Lib.Dataset("numbered", images, integers (Array.ofList labels), Array.init 10 string)
 
 let private numbers (images: Tensor) =
-    floats images |> Array.chunkBySize 2 |> Array.map (fun pair -> 256 * int pair[0] + int pair[1]) |> List.ofArray
+    floats images
+    |> Array.chunkBySize 2
+    |> Array.map (fun pair -> 256 * int pair[0] + int pair[1])
+    |> List.ofArray
 
 let private only (labels: int list) = HashSet labels :> IReadOnlySet<int>
 
@@ -147,8 +150,7 @@ let ``a pass is an epoch: the same images in the same order, the last batch smal
     for pairing in all set data do
         use scope = torch.NewDisposeScope()
 
-        let batches =
-            [ for batch in pairing.Read(Lib.Seed 5L).Pass size -> pairs batch ]
+        let batches = [ for batch in pairing.Read(Lib.Seed 5L).Pass size -> pairs batch ]
 
         Expect.holds "a batch of another size" (batches |> List.forall (fun batch -> batch.Length <= size))
         Expect.equal (read pairing 5L 1 pairing.Count) (List.concat batches)
@@ -218,7 +220,7 @@ let ``mirroring the images mirrors the batches, and mirroring twice is nothing``
     let here, there = next data, next mirrored
     Expect.equal (bits (here.Clean.flip -1L)) (bits there.Clean)
     Expect.equal (List.tail (parts here)) (List.tail (parts there))
-    let some = torch.arange(5L).remainder(wholeScalar 2).eq (wholeScalar 1)
+    let some = torch.arange(5L).remainder(wholeScalar 2).eq(wholeScalar 1)
     let once = Lib.Pixels.FlipWhere(here.Clean, some)
     Expect.equal (bits here.Clean) (bits (Lib.Pixels.FlipWhere(once, some)))
     Expect.equal (bits (here.Clean[0])) (bits (once[0]))

@@ -8,9 +8,57 @@ open System.Reflection
 
 /// Texts that mean something else in YAML unless they are quoted.
 let private awkward =
-    [| "a"; "next"; ""; "true"; "null"; "Null"; "~"; "1"; "1e5"; "0x1"; "-"; "--"; "---"; "- a"; "-a"; "a b"; "x: y"; "x:"; ":"; "#c"
-       "a #b"; "\"q\""; "it's"; "\\"; "\\n"; "a\nb"; "a\r\nb"; "tab\there"; "\u0001"; "\u0085"; "\u2028"; "é"; "[x]"; "{a}"; "a, b"; " lead"
-       "trail "; "*a"; "&b"; "!c"; "%d"; "@e"; "`f"; "?"; "|"; ">"; "."; "..."; "_"; "/x/y.z"; "名" |]
+    [| "a"
+       "next"
+       ""
+       "true"
+       "null"
+       "Null"
+       "~"
+       "1"
+       "1e5"
+       "0x1"
+       "-"
+       "--"
+       "---"
+       "- a"
+       "-a"
+       "a b"
+       "x: y"
+       "x:"
+       ":"
+       "#c"
+       "a #b"
+       "\"q\""
+       "it's"
+       "\\"
+       "\\n"
+       "a\nb"
+       "a\r\nb"
+       "tab\there"
+       "\u0001"
+       "\u0085"
+       "\u2028"
+       "é"
+       "[x]"
+       "{a}"
+       "a, b"
+       " lead"
+       "trail "
+       "*a"
+       "&b"
+       "!c"
+       "%d"
+       "@e"
+       "`f"
+       "?"
+       "|"
+       ">"
+       "."
+       "..."
+       "_"
+       "/x/y.z"
+       "名" |]
 
 let private properties (kind: Type) =
     kind.GetProperties(BindingFlags.Public ||| BindingFlags.Instance)
@@ -53,7 +101,11 @@ let rec private any (random: Random) (name: string) (kind: Type) : objnull =
             property.SetValue(record, any random property.Name property.PropertyType)
 
         record
-    | None when kind = typeof<string> -> if name = "Path" && random.Next 2 = 0 then null else awkward[random.Next awkward.Length]
+    | None when kind = typeof<string> ->
+        if name = "Path" && random.Next 2 = 0 then
+            null
+        else
+            awkward[random.Next awkward.Length]
     | None when kind = typeof<int> -> random.Next(Int32.MinValue, Int32.MaxValue)
     | None when kind = typeof<int64> -> random.NextInt64(Int64.MinValue, Int64.MaxValue)
     | None when kind = typeof<float> -> number random
@@ -63,7 +115,8 @@ let rec private any (random: Random) (name: string) (kind: Type) : objnull =
         values.GetValue(random.Next values.Length)
 
 /// Any values in any fields; sensible they need not be.
-let random (seed: int) = nonNull (any (Random seed) "" typeof<Lib.Experiment>) :?> Lib.Experiment
+let random (seed: int) =
+    nonNull (any (Random seed) "" typeof<Lib.Experiment>) :?> Lib.Experiment
 
 /// Whether two records say the same, lists element by element.
 let rec same (a: objnull) (b: objnull) =
@@ -107,7 +160,7 @@ let rec private variants (kind: Type) (value: objnull) : (string * objnull) list
     | _, (:? bool as b) -> [ "", box (not b) ]
     | _, record when isRecord kind -> changed record |> List.map (fun (name, other) -> "." + name, other)
     | _, value ->
-        [ for other in Seq.cast<objnull> (Enum.GetValues kind) do
+        [ for other in Seq.cast<objnull>(Enum.GetValues kind) do
               if not (same other value) then
                   "", other ]
 

@@ -50,6 +50,7 @@ let ``the library's forward process is Eq. (1)`` (scene: Scene) =
     let draws = scene.Draws.Retain
     let expected = draws |> Array.collect (fun d -> Forward.noised scene.Table d.Time d.Image d.Noise)
     let given = batch draws
+
     let noised (dtype: torch.ScalarType) =
         Lib.ForwardProcess.Noised(schedule, given.Clean.to_type dtype, given.Time, given.Noise.to_type dtype)
 
@@ -156,7 +157,8 @@ let ``DDIM at any eta is the specification's, at quadratically spaced times too`
     let visited = stepsAsSpecified (Components.ddim eta) recipe count Lib.TimeSkip.Quadratic false [| 0.5; -1.0 |] seed
 
     // The two sides round u² differently; only there may a floor differ.
-    let exact k = (sqrt (0.8 * float recipe.Steps) * float k / float (count - 1)) ** 2.0
+    let exact k =
+        (sqrt (0.8 * float recipe.Steps) * float k / float (count - 1)) ** 2.0
 
     let onTheEdge k = abs (exact k - round (exact k)) < 1e-9
 

@@ -8,9 +8,7 @@ open TorchSharp
 open DiMum.Spec
 open Tensors
 
-let private reductions =
-    [ Loss.SumPerImage, Lib.LossReduction.SumPerImage
-      Loss.MeanAll, Lib.LossReduction.MeanAll ]
+let private reductions = [ Loss.SumPerImage, Lib.LossReduction.SumPerImage; Loss.MeanAll, Lib.LossReduction.MeanAll ]
 
 let private noise (draw: Loss.Draw<int>) = draw.Noise
 
@@ -22,8 +20,7 @@ let ``the library's epsilon-loss and its gradient are Eq. (4) under both reducti
     let draws = scene.Draws.Retain
 
     for spec, library in reductions do
-        let value, gradient =
-            Components.differentiate model (fun () -> Lib.EpsilonLoss.Of(model, schedule, batch draws, library))
+        let value, gradient = Components.differentiate model (fun () -> Lib.EpsilonLoss.Of(model, schedule, batch draws, library))
 
         let expected = Loss.eps spec scene.Table (Toy.net scene.Theta) draws
         Expect.near 1e-11 expected value
@@ -37,7 +34,10 @@ let ``the library's losses per image are the losses of the images alone`` (scene
 
     Lib.EpsilonLoss.PerImage(model, Components.schedule scene.Schedule, batch draws)
     |> floats
-    |> Expect.allNear 1e-11 (draws |> Array.map (fun draw -> Loss.eps Loss.SumPerImage scene.Table (Toy.net scene.Theta) [| draw |]))
+    |> Expect.allNear
+        1e-11
+        (draws
+         |> Array.map (fun draw -> Loss.eps Loss.SumPerImage scene.Table (Toy.net scene.Theta) [| draw |]))
 
 /// Losses and gradients of a rule's updates in one iteration, θ held.
 let private updates (model: Lib.ITrainableDenoiser) (rule: Lib.IUpdateRule) =
@@ -95,8 +95,7 @@ let ``SalUn's target follows the network and sends no gradient back`` (scene: Sc
     let balance: Loss.Balance = { Retain = 0.0; Unlearning = 1.0 }
 
     for case in Components.methods |> List.filter _.Relabels do
-        use rule =
-            (Components.create case false balance).Prepare(Components.context model schedule (Components.listed scene) 1.0)
+        use rule = (Components.create case false balance).Prepare(Components.context model schedule (Components.listed scene) 1.0)
 
         for theta in [ scene.Theta; scene.Theta |> Array.map (fun p -> 1.0 - p) ] do
             model.Parameters.Load(vector theta)
@@ -112,8 +111,7 @@ let ``SalUn's target follows the network and sends no gradient back`` (scene: Sc
             Toy.gradient Loss.MeanAll scene.Table target theta scene.Draws.Unlearning
             |> fun byHand -> Expect.allNear (1e-11 * (1.0 + expected)) byHand gradient
 
-let private total updates =
-    List.sumBy fst updates, updates |> List.map snd |> Vector.sum
+let private total updates = List.sumBy fst updates, updates |> List.map snd |> Vector.sum
 
 let private balanced = Components.methods |> List.filter _.Unlearns.IsSome
 
@@ -197,7 +195,10 @@ let ``gradients accumulated over equal parts are the big batch's`` (seed: Positi
     (model :> Lib.IDenoiser).Training <- false
     use generator = (Lib.Seed seed).Generator()
     let size, parts = 6L, 3L
-    let images () = torch.randn ([| size; 1L; 8L; 8L |], dtype = float64, generator = generator)
+
+    let images () =
+        torch.randn ([| size; 1L; 8L; 8L |], dtype = float64, generator = generator)
+
     let clean, noise = images (), images ()
     let condition = integers [| 0; 1; 2; 0; 1; 2 |]
     let keep = integers([| 1; 1; 0; 1; 0; 1 |]).to_type torch.ScalarType.Bool
@@ -215,7 +216,7 @@ let ``gradients accumulated over equal parts are the big batch's`` (seed: Positi
 
         for k in 0L .. parts - 1L do
             let share = loss (part (k * size / parts) (size / parts))
-            share.div(scalar (float parts)).backward ()
+            share.div(scalar (float parts)).backward()
             sum <- sum + number share / float parts
 
         Expect.near 1e-12 whole sum

@@ -39,7 +39,10 @@ let ``SFR-on's weights in the library sum to one and are the specification's ove
 [<Law "L16">]
 let ``SFR-on's coefficient in the library is the specification's`` (alpha: float) (step: NonNegativeInt) (steps: PositiveInt) =
     let step = step.Get % steps.Get
-    let method decay = Lib.SfrOn(Lib.Balance(1.0, alpha), decay, 0.5, Nullable(), Lib.Guidance.None)
+
+    let method decay =
+        Lib.SfrOn(Lib.Balance(1.0, alpha), decay, 0.5, Nullable(), Lib.Guidance.None)
+
     Expect.near 1e-13 (SfrOn.cosine alpha step steps.Get) ((method true).Alpha(step, steps.Get))
     Expect.equal alpha ((method false).Alpha(step, steps.Get))
 
@@ -60,7 +63,8 @@ let private guidance = 2.0
 /// The clipped gradient of a batch's guided loss, both branches differentiated.
 let private guidedGradient clip (scene: Scene) (draws: Loss.Draw<int>[]) =
     let loss theta =
-        let predict condition draw = Loss.predict scene.Table (Toy.net theta) { draw with Condition = condition draw }
+        let predict condition draw =
+            Loss.predict scene.Table (Toy.net theta) { draw with Condition = condition draw }
 
         let guided draw =
             Guidance.combine (Guidance.Weight guidance) (predict _.Condition draw) (predict (fun _ -> -1) draw)
@@ -108,7 +112,10 @@ let ``SalUn clips and then masks, SFR-on masks and then clips, in the library as
     use model = new ToyDenoiser(scene.Theta)
     let context = Components.context model (Components.schedule scene.Schedule) (Components.listed scene) 1.0
     let gradient, mask = Array.unzip rows.Get
-    let flat () = vector (mask |> Array.map (fun inside -> if inside then 1.0 else 0.0))
+
+    let flat () =
+        vector (mask |> Array.map (fun inside -> if inside then 1.0 else 0.0))
+
     let balance = Lib.Balance(1.0, 1.0)
     use salUn = (Lib.SalUn(balance, Nullable 0.5, Lib.Guidance.None)).Rule(context, flat ())
     use sfrOn = (Lib.SfrOn(balance, true, 0.5, Nullable 1.0, Lib.Guidance.None)).Rule(context, flat ())
@@ -215,7 +222,7 @@ let ``preparing any method leaves the weights, the gradient and the mode as they
             [ for update in rule.Updates 0 do
                   model.SeedDropout(Lib.Seed 1L)
                   model.Parameters.ZeroGradient()
-                  update.Loss.Invoke().backward ()
+                  update.Loss.Invoke().backward()
                   update.Transform.Apply model.Parameters.Gradient
                   bits model.Parameters.Gradient
               model.Parameters.ZeroGradient() ]
@@ -239,8 +246,7 @@ let ``renaming the classes of data, network and request renames the result of ev
         let source = World.batches seed
         let case = Components.methods |> List.find (fun case -> case.Name = name)
 
-        use rule =
-            (Components.create case true (Loss.lambda 0.5)).Prepare(World.contextOf model data source (rename 0) (rename 1))
+        use rule = (Components.create case true (Loss.lambda 0.5)).Prepare(World.contextOf model data source (rename 0) (rename 1))
 
         trained 3 model rule
 

@@ -77,7 +77,7 @@ let ``numbers of unlike metrics do not compare`` (a: float) (b: float) (same: bo
 [<Test; Category "L41">]
 let ``every byte survives the way to the model and back`` () =
     use scope = torch.NewDisposeScope()
-    let bytes = (torch.arange (256L)).to_type(torch.ScalarType.Byte).reshape (1L, 1L, 16L, 16L)
+    let bytes = (torch.arange (256L)).to_type(torch.ScalarType.Byte).reshape(1L, 1L, 16L, 16L)
     let there = Lib.Pixels.ToModel bytes
     Expect.equal (bits bytes) (bits (Lib.Pixels.ToBytes there))
     Expect.equal (-1.0, 1.0) (Array.min (floats there), Array.max (floats there))

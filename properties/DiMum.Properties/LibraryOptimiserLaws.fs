@@ -59,7 +59,10 @@ let ``Adam on the flat vector is torch's Adam on the separate tensors`` (seed: i
     let theta = draw ()
     use parameters = parameters lengths theta
     use adam = new Lib.Adam(parameters, Lib.AdamSettings(WeightDecay = decay))
-    let cut (flat: float[]) = lengths |> List.mapFold (fun at n -> flat[at .. at + n - 1], at + n) 0 |> fst
+
+    let cut (flat: float[]) =
+        lengths |> List.mapFold (fun at n -> flat[at .. at + n - 1], at + n) 0 |> fst
+
     let separate = cut theta |> List.map (fun part -> torch.nn.Parameter(vector part))
     use torchs = torch.optim.Adam(separate, lr = 0.02, weight_decay = decay)
 

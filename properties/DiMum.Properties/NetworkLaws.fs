@@ -42,7 +42,7 @@ let private convolve layer (dtype: torch.ScalarType) =
     let x = torch.randn(shape, generator = draws).to_type(dtype).requires_grad_ true
     let y = conv.Forward x
     let upstream = torch.randn(y.shape, generator = draws).to_type dtype
-    y.mul(upstream).sum().backward ()
+    y.mul(upstream).sum().backward()
     let slope = nonNull x.grad
     [ "output", floats y; "input gradient", floats slope; "parameter gradient", floats parameters.Gradient ]
 
@@ -110,7 +110,7 @@ let ``a group normalisation is born with weight one and bias zero, and then norm
     Expect.equal (Array.replicate (int channels) 1.0) (floats parameters["weight"].Value)
     Expect.equal (Array.replicate (int channels) 0.0) (floats parameters["bias"].Value)
     let x = torch.randn ([| 2L; channels; 4L; 4L |], dtype = float64, generator = generator)
-    let perGroup = norm.Forward(x).view (2L * int64 groups, -1L)
+    let perGroup = norm.Forward(x).view(2L * int64 groups, -1L)
     Expect.allNear 1e-9 (Array.replicate (2 * groups) 0.0) (floats (perGroup.mean [| 1L |]))
     Expect.allNear 1e-4 (Array.replicate (2 * groups) 1.0) (floats (perGroup.square().mean [| 1L |]))
 
@@ -136,9 +136,9 @@ let ``parameters share the flat vector's memory, and gradients arrive in the fla
     use model = World.unet 0.0 3L
     let parameters = model.Parameters
     let entry = parameters["conv_in.weight"]
-    (parameters.Slice(parameters.Values, entry.Name)).fill_ (scalar 0.25) |> ignore
+    (parameters.Slice(parameters.Values, entry.Name)).fill_(scalar 0.25) |> ignore
     Expect.holds "another memory" (floats entry.Value |> Array.forall (fun value -> value = 0.25))
-    entry.Value.square().sum().backward ()
+    entry.Value.square().sum().backward()
     Expect.holds "no gradient" (floats (parameters.Slice(parameters.Gradient, entry.Name)) |> Array.forall (fun g -> g = 0.5))
 
     let elsewhere = floats parameters.Gradient |> Array.filter (fun g -> g <> 0.0)

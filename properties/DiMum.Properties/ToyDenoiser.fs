@@ -46,8 +46,8 @@ type ToyDenoiser(theta: float[]) =
                 | keep -> looked.mul (keep.to_type float64)
 
             let linear = shared.Value.narrow(0L, 0L, 1L).mul x
-            let clock = shared.Value.narrow(0L, 1L, 1L).mul (column (t.to_type(float64).cos ()))
-            let square = (column kept).mul (x.square().sub (scalar 1.0))
+            let clock = shared.Value.narrow(0L, 1L, 1L).mul(column (t.to_type(float64).cos()))
+            let square = (column kept).mul(x.square().sub(scalar 1.0))
             linear.add(clock).add(square).MoveToOuterDisposeScope()
 
     interface IDisposable with

@@ -28,7 +28,9 @@ let private start (_: string, rule: Lib.ITrainableDenoiser -> Lib.Dataset -> Lib
     let rule = rule model data (World.batches seed)
     model, rule, new Lib.Trainer(model, rule, World.settings, Lib.Seed seed)
 
-let private interrupted = World.rules |> List.filter (fun (name, _) -> List.contains name [ "DiMUM"; "SFR-on"; "DiMRA"; "SalUn" ])
+let private interrupted =
+    World.rules
+    |> List.filter (fun (name, _) -> List.contains name [ "DiMUM"; "SFR-on"; "DiMRA"; "SalUn" ])
 
 [<Law("L44", 2)>]
 let ``a loop that is put away and set up anew goes on bit for bit, dropout included`` (seed: PositiveInt) (at: PositiveInt) =
@@ -130,7 +132,7 @@ let ``dropout is drawn anew at every step and from the step's seed alone`` () =
 let ``a loss that is not finite stops the loop with one clear line`` () =
     use scope = torch.NewDisposeScope()
     use model = new ToyDenoiser(Array.zeroCreate Toy.parameters)
-    let update = Lib.Update((fun () -> model.Parameters["shared"].Value.sum().div (scalar 0.0)), Lib.GradientTransform.None)
+    let update = Lib.Update((fun () -> model.Parameters["shared"].Value.sum().div(scalar 0.0)), Lib.GradientTransform.None)
 
     let rule =
         { new Lib.IUpdateRule with
@@ -165,8 +167,7 @@ let ``a stage that is stopped anywhere and run again ends in the same files`` (s
         let stage = Lib.StageFolder(folder, "stage", "key")
         let settings = Lib.TrainerSettings(n, Lib.LearningRate 2e-3, EmaRate = Nullable 0.9)
 
-        let plan =
-            Lib.TrainingPlan(stage, model, rule, settings, Lib.Seed seed, 2, (HashSet<int>() :> IReadOnlySet<int>), null)
+        let plan = Lib.TrainingPlan(stage, model, rule, settings, Lib.Seed seed, 2, (HashSet<int>() :> IReadOnlySet<int>), null)
 
         (Lib.TrainingLoop(observer, cancel)).Run plan |> ignore
         File.ReadAllBytes stage.Model, File.ReadAllText stage.Metrics

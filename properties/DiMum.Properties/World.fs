@@ -50,7 +50,10 @@ module World =
     let schedule = Lib.NoiseSchedule.Linear(50, 1e-3, 0.1)
 
     let draws = Lib.DrawSettings(BatchSize = 5, DropProbability = 0.2, Flip = true)
-    let batches (seed: int64) = Lib.SeededBatches(schedule, draws, (Lib.Seed seed).At "batches", torch.CPU)
+
+    let batches (seed: int64) =
+        Lib.SeededBatches(schedule, draws, (Lib.Seed seed).At "batches", torch.CPU)
+
     let clip = 1.0
 
     /// The condition after each one, cyclically, is its benign one.
@@ -71,8 +74,7 @@ module World =
 
     let context model data source = contextOf model data source 0 1
 
-    let settings =
-        Lib.TrainerSettings(10, Lib.LearningRate(2e-3), EmaRate = Nullable 0.9)
+    let settings = Lib.TrainerSettings(10, Lib.LearningRate(2e-3), EmaRate = Nullable 0.9)
 
     let auxiliary data = Lib.Pairing.Auxiliary(data, unlearned)
 
@@ -80,8 +82,7 @@ module World =
     let rules: (string * (Lib.ITrainableDenoiser -> Lib.Dataset -> Lib.IBatchSource -> Lib.IUpdateRule)) list =
         [ for case in Components.methods do
               case.Name,
-              fun model data source ->
-                  (Components.create case true { Retain = 1.0; Unlearning = 0.5 }).Prepare(context model data source)
+              fun model data source -> (Components.create case true { Retain = 1.0; Unlearning = 0.5 }).Prepare(context model data source)
           "DiMRA", fun model data source -> Lib.DiMRA.Rule(model, schedule, source, auxiliary data, clip) ]
 
     /// A folder that is gone afterwards.

@@ -83,8 +83,15 @@ internal static class Commands
     {
         var shared = new SharedOptions();
         var target = RunOrExperiment();
-        var method = new Option<string>("--method") { Description = "DiMUM, SalUn, SFR-on, gradient-ascent, fine-tune-retain or retrain.", Required = true };
-        var command = new Command("unlearn", "Unlearn by one method (pre-training first where it is missing).\n\nExample:  dimum unlearn runs/digits --method SalUn")
+        var method = new Option<string>("--method")
+        {
+            Description = "DiMUM, SalUn, SFR-on, gradient-ascent, fine-tune-retain or retrain.",
+            Required = true,
+        };
+        var command = new Command(
+            "unlearn",
+            "Unlearn by one method (pre-training first where it is missing).\n\nExample:  dimum unlearn runs/digits --method SalUn"
+        )
         {
             target,
             method,
@@ -97,8 +104,15 @@ internal static class Commands
         var shared = new SharedOptions();
         var target = new Argument<string>("run-or-checkpoint") { Description = "A run folder, or a model.safetensors of one." };
         var method = new Option<string?>("--method") { Description = "Whose model to attack, with a run folder." };
-        var assumption = new Option<string>("--assumption") { Description = "i (retain set), ii-a (test split) or ii-b (synthesised).", DefaultValueFactory = _ => "i" };
-        var experiment = new Option<string?>("--experiment") { Description = "Experiment of a checkpoint that lies outside its run folder." };
+        var assumption = new Option<string>("--assumption")
+        {
+            Description = "i (retain set), ii-a (test split) or ii-b (synthesised).",
+            DefaultValueFactory = _ => "i",
+        };
+        var experiment = new Option<string?>("--experiment")
+        {
+            Description = "Experiment of a checkpoint that lies outside its run folder.",
+        };
         var command = new Command(
             "attack",
             "DiMRA against a method's model or any checkpoint; evaluates along the way.\n\nExample:  dimum attack runs/digits --method DiMUM --assumption ii-a --set attack.iterations=800"
@@ -111,7 +125,14 @@ internal static class Commands
         };
         return shared.On(
             command,
-            parse => Verbs.Attack(parse.GetValue(target)!, parse.GetValue(method), parse.GetValue(assumption)!, parse.GetValue(experiment), shared.Read(parse))
+            parse =>
+                Verbs.Attack(
+                    parse.GetValue(target)!,
+                    parse.GetValue(method),
+                    parse.GetValue(assumption)!,
+                    parse.GetValue(experiment),
+                    shared.Read(parse)
+                )
         );
     }
 
@@ -122,8 +143,14 @@ internal static class Commands
         var classes = new Option<string>("--class") { Description = "Class name or index, or all.", DefaultValueFactory = _ => "all" };
         var count = new Option<int>("--count") { Description = "Images a class.", DefaultValueFactory = _ => 8 };
         var png = new Option<string>("--png") { Description = "Where to write the sheet.", DefaultValueFactory = _ => "samples.png" };
-        var experiment = new Option<string?>("--experiment") { Description = "Experiment of a checkpoint that lies outside its run folder." };
-        var command = new Command("sample", "Generate images into a PNG sheet.\n\nExample:  dimum sample runs/digits/stages/pretrain-*/model.safetensors --class 3 --count 16")
+        var experiment = new Option<string?>("--experiment")
+        {
+            Description = "Experiment of a checkpoint that lies outside its run folder.",
+        };
+        var command = new Command(
+            "sample",
+            "Generate images into a PNG sheet.\n\nExample:  dimum sample runs/digits/stages/pretrain-*/model.safetensors --class 3 --count 16"
+        )
         {
             target,
             classes,
@@ -149,8 +176,14 @@ internal static class Commands
     {
         var shared = new SharedOptions();
         var target = new Argument<string>("checkpoint") { Description = "A model.safetensors of a run." };
-        var experiment = new Option<string?>("--experiment") { Description = "Experiment of a checkpoint that lies outside its run folder." };
-        var command = new Command("evaluate", "Measure a checkpoint: AR, retained accuracy, Fréchet distance.\n\nExample:  dimum evaluate runs/digits/stages/pretrain-*/model.safetensors")
+        var experiment = new Option<string?>("--experiment")
+        {
+            Description = "Experiment of a checkpoint that lies outside its run folder.",
+        };
+        var command = new Command(
+            "evaluate",
+            "Measure a checkpoint: AR, retained accuracy, Fréchet distance.\n\nExample:  dimum evaluate runs/digits/stages/pretrain-*/model.safetensors"
+        )
         {
             target,
             experiment,
@@ -161,19 +194,29 @@ internal static class Commands
     private static Command Report()
     {
         var folder = new Argument<string>("run") { Description = "A run folder with results.json." };
-        var command = new Command("report", "Write report.html, tables and figures of a finished run again.\n\nExample:  dimum report runs/digits") { folder };
+        var command = new Command(
+            "report",
+            "Write report.html, tables and figures of a finished run again.\n\nExample:  dimum report runs/digits"
+        )
+        {
+            folder,
+        };
         command.SetAction(parse => Guarded.Call(_ => Verbs.Report(parse.GetValue(folder)!)));
         return command;
     }
 
     private static Command Doctor()
     {
-        var command = new Command("doctor", "What this machine offers: libtorch, devices, threads, memory; what is missing and how to get it.\n\nExample:  dimum doctor");
+        var command = new Command(
+            "doctor",
+            "What this machine offers: libtorch, devices, threads, memory; what is missing and how to get it.\n\nExample:  dimum doctor"
+        );
         command.SetAction(_ => Guarded.Call(_ => Verbs.Doctor()));
         return command;
     }
 
     private static Argument<string> Experiment() => new("experiment") { Description = "A YAML file, or the name of a preset." };
 
-    private static Argument<string> RunOrExperiment() => new("run-or-experiment") { Description = "A run folder, a YAML file or the name of a preset." };
+    private static Argument<string> RunOrExperiment() =>
+        new("run-or-experiment") { Description = "A run folder, a YAML file or the name of a preset." };
 }

@@ -25,7 +25,9 @@ internal static class ConsoleObserver
     }
 
     private static string Rate(int done, Stopwatch clock) =>
-        done == 0 || clock.Elapsed.TotalSeconds < 0.2 ? "" : string.Create(CultureInfo.InvariantCulture, $" {done / clock.Elapsed.TotalSeconds:f1}/s");
+        done == 0 || clock.Elapsed.TotalSeconds < 0.2
+            ? ""
+            : string.Create(CultureInfo.InvariantCulture, $" {done / clock.Elapsed.TotalSeconds:f1}/s");
 
     private static string Loss(double? loss) => loss is { } l ? string.Create(CultureInfo.InvariantCulture, $" loss {l:g4}") : "";
 

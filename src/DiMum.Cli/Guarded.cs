@@ -32,7 +32,9 @@ internal static class Guarded
         }
         catch (Exception e) when (LoadFailure(e) is { } failure)
         {
-            Console.Error.WriteLine($"dimum: libtorch can't be loaded: {failure.Message.Split('\n')[0]} Try: dotnet build -c Release, then dimum doctor.");
+            Console.Error.WriteLine(
+                $"dimum: libtorch can't be loaded: {failure.Message.Split('\n')[0]} Try: dotnet build -c Release, then dimum doctor."
+            );
             return 2;
         }
     }

@@ -18,7 +18,9 @@ internal static class Tables
         foreach (var method in results.Methods)
             Row(method.Name, method.Final, method.Attacks);
         AnsiConsole.Write(table);
-        AnsiConsole.WriteLine($"n = {results.Pretrained.ArUnlearned.N}, 95 % intervals, one seed. * on the classifier's features; not FID.");
+        AnsiConsole.WriteLine(
+            $"n = {results.Pretrained.ArUnlearned.N}, 95 % intervals, one seed. * on the classifier's features; not FID."
+        );
 
         void Row(string name, Evaluation e, IReadOnlyList<AttackResult> attacks)
         {

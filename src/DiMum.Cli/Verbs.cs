@@ -50,7 +50,10 @@ internal static class Verbs
         if (Directory.Exists(target))
         {
             var (experiment, where) = Resolve(target, shared);
-            var settings = MethodOf(experiment, method ?? throw new UserError($"attack {target}: name a method with --method, or give a checkpoint"));
+            var settings = MethodOf(
+                experiment,
+                method ?? throw new UserError($"attack {target}: name a method with --method, or give a checkpoint")
+            );
             result = Watch(experiment, where, run => run.Attack(settings, label));
         }
         else
@@ -91,7 +94,9 @@ internal static class Verbs
     {
         var file = Path.Combine(folder, "results.json");
         if (!File.Exists(file))
-            throw new UserError($"{Path.GetFullPath(file)}: no such file; finish the run first (dimum run …, the same command goes on where it stopped)");
+            throw new UserError(
+                $"{Path.GetFullPath(file)}: no such file; finish the run first (dimum run …, the same command goes on where it stopped)"
+            );
         var results = Json.Read<RunResults>(File.ReadAllText(file), file);
         DiMum.Runs.Report.ReportWriter.Write(results, folder);
         DiMum.Runs.Report.ReportWriter.WriteTables(results, folder);
@@ -119,7 +124,9 @@ internal static class Verbs
 
     private static MethodSettings MethodOf(Experiment experiment, string name) =>
         experiment.Unlearn.Methods.FirstOrDefault(m => m.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
-        ?? throw new UserError($"method '{name}': this experiment has {string.Join(", ", experiment.Unlearn.Methods.Select(m => m.Name))}; add it to unlearn.methods");
+        ?? throw new UserError(
+            $"method '{name}': this experiment has {string.Join(", ", experiment.Unlearn.Methods.Select(m => m.Name))}; add it to unlearn.methods"
+        );
 
     private static (Experiment, Shared) Resolve(string target, Shared shared)
     {

@@ -25,7 +25,13 @@ public enum Assumption
 public static class DiMRA
 {
     /// <summary>The attack as an update rule on <paramref name="auxiliary"/>.</summary>
-    public static IUpdateRule Rule(ITrainableDenoiser model, NoiseSchedule schedule, IBatchSource batches, Pairing auxiliary, double clipNorm)
+    public static IUpdateRule Rule(
+        ITrainableDenoiser model,
+        NoiseSchedule schedule,
+        IBatchSource batches,
+        Pairing auxiliary,
+        double clipNorm
+    )
     {
         var clip = Optimization.GradientTransform.None.ThenClip(clipNorm);
         return new UpdateRule(iteration => [new(() => EpsilonLoss.Of(model, schedule, batches.Next(auxiliary, iteration)), clip)]);

@@ -23,7 +23,10 @@ public static class AtomicFile
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             TryDelete(temporary);
-            throw new UserError($"{full}: can't be written: {e.Message.TrimEnd('.')}; free the disk or choose another folder with --out", e);
+            throw new UserError(
+                $"{full}: can't be written: {e.Message.TrimEnd('.')}; free the disk or choose another folder with --out",
+                e
+            );
         }
     }
 

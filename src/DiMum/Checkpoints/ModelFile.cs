@@ -38,7 +38,9 @@ public static class ModelFile
             {
                 var name = (average ? Average : "") + p.Name;
                 if (!tensors.TryGetValue(name, out var tensor))
-                    throw new UserError($"{Path.GetFullPath(path)}: has no tensor '{name}'; it belongs to another network, see network.* in the experiment");
+                    throw new UserError(
+                        $"{Path.GetFullPath(path)}: has no tensor '{name}'; it belongs to another network, see network.* in the experiment"
+                    );
                 if (!tensor.shape.SequenceEqual(p.Shape))
                     throw new UserError(
                         $"{Path.GetFullPath(path)}: tensor '{name}' is [{string.Join(',', tensor.shape)}], this network's is [{string.Join(',', p.Shape)}]; see network.* in the experiment"

@@ -144,7 +144,13 @@ public static class Safetensors
         }
     }
 
-    private static (Tensor, (long From, long To)) ReadTensor(Stream stream, JsonProperty entry, long start, long available, Func<string, UserError> bad)
+    private static (Tensor, (long From, long To)) ReadTensor(
+        Stream stream,
+        JsonProperty entry,
+        long start,
+        long available,
+        Func<string, UserError> bad
+    )
     {
         var code = entry.Value.GetProperty("dtype").GetString() ?? "";
         if (!Types.TryGetValue(code, out var type))
@@ -155,7 +161,9 @@ public static class Safetensors
         if (offsets.Length != 2 || shape.Any(n => n < 0) || offsets[0] < 0 || offsets[1] > available || offsets[1] < offsets[0])
             throw bad($"tensor '{entry.Name}' lies outside the file");
         if (count * type.Size != offsets[1] - offsets[0])
-            throw bad($"tensor '{entry.Name}' of shape [{string.Join(',', shape)}] needs {count * type.Size} bytes, its place has {offsets[1] - offsets[0]}");
+            throw bad(
+                $"tensor '{entry.Name}' of shape [{string.Join(',', shape)}] needs {count * type.Size} bytes, its place has {offsets[1] - offsets[0]}"
+            );
         if (shape.Where(n => n > 0).Aggregate((System.Numerics.BigInteger)1, (product, n) => product * n) > long.MaxValue / 8)
             throw bad($"tensor '{entry.Name}' has an impossible shape [{string.Join(',', shape)}]");
         var result = empty(shape, type.Type);

@@ -16,9 +16,13 @@ public sealed class Dataset : IDisposable
     public Dataset(string name, Tensor images, Tensor labels, IReadOnlyList<string> classNames)
     {
         if (images.dtype != ScalarType.Byte || images.dim() != 4)
-            throw new ArgumentException($"images of '{name}': expected uint8 [N,C,H,W], got {images.dtype} [{string.Join(',', images.shape)}]");
+            throw new ArgumentException(
+                $"images of '{name}': expected uint8 [N,C,H,W], got {images.dtype} [{string.Join(',', images.shape)}]"
+            );
         if (labels.dtype != ScalarType.Int64 || labels.dim() != 1 || labels.shape[0] != images.shape[0])
-            throw new ArgumentException($"labels of '{name}': expected int64 [{images.shape[0]}], got {labels.dtype} [{string.Join(',', labels.shape)}]");
+            throw new ArgumentException(
+                $"labels of '{name}': expected int64 [{images.shape[0]}], got {labels.dtype} [{string.Join(',', labels.shape)}]"
+            );
         Name = name;
         Images = images.DetachFromDisposeScope();
         Labels = labels.DetachFromDisposeScope();

@@ -51,13 +51,7 @@ public sealed class Pairing
     {
         if (alternative.Overlaps(unlearned))
             throw new UserError("the alternative must lie in the retain set: it names a class that is being unlearned");
-        return new(
-            "memorization",
-            data.Images,
-            data.Labels,
-            Indices(data, alternative.Contains),
-            Indices(data, unlearned.Contains)
-        );
+        return new("memorization", data.Images, data.Labels, Indices(data, alternative.Contains), Indices(data, unlearned.Contains));
     }
 
     /// <summary>Any images under their own conditions, for sources that are not a <see cref="Dataset"/>.</summary>
@@ -71,13 +65,16 @@ public sealed class Pairing
     {
         using var scope = NewDisposeScope();
         var image = tensor(places.Select(p => imageIndex[p]).ToArray(), ScalarType.Int64, images.device);
-        var own = conditionIndex is null ? image : tensor(conditionPlaces!.Select(p => conditionIndex[p]).ToArray(), ScalarType.Int64, images.device);
+        var own = conditionIndex is null
+            ? image
+            : tensor(conditionPlaces!.Select(p => conditionIndex[p]).ToArray(), ScalarType.Int64, images.device);
         return (images.index_select(0, image).MoveToOuterDisposeScope(), conditions.index_select(0, own).MoveToOuterDisposeScope());
     }
 
     internal int? ConditionCount => conditionIndex?.Length;
 
-    private static Pairing Own(string name, Dataset data, Func<int, bool> keep) => new(name, data.Images, data.Labels, Indices(data, keep), null);
+    private static Pairing Own(string name, Dataset data, Func<int, bool> keep) =>
+        new(name, data.Images, data.Labels, Indices(data, keep), null);
 
     private static long[] Indices(Dataset data, Func<int, bool> keep)
     {

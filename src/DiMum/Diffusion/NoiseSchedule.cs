@@ -68,10 +68,7 @@ public sealed class NoiseSchedule
 
     /// <summary>β along a sigmoid over −6…6 from <paramref name="start"/> to <paramref name="end"/> («sigmoid» of the released code).</summary>
     public static NoiseSchedule Sigmoid(int steps = 1000, double start = 1e-4, double end = 2e-2) =>
-        new(
-            $"sigmoid({steps}, {start:g}, {end:g})",
-            Array.ConvertAll(Ramp(steps, -6, 6), x => start + (end - start) / (1 + Math.Exp(-x)))
-        );
+        new($"sigmoid({steps}, {start:g}, {end:g})", Array.ConvertAll(Ramp(steps, -6, 6), x => start + (end - start) / (1 + Math.Exp(-x))));
 
     /// <summary>A schedule of given β, for tests and for schedules this class does not name.</summary>
     public static NoiseSchedule Of(string name, params double[] beta) => new(name, [.. beta]);

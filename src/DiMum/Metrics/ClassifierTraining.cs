@@ -15,7 +15,14 @@ namespace DiMum.Metrics;
 /// <param name="WeightDecay">Decoupled, per step: θ ← θ·(1 − lr·wd).</param>
 /// <param name="Shift">Random translation by up to this many pixels.</param>
 /// <param name="Flip">Random horizontal mirroring.</param>
-public sealed record ClassifierTrainingSettings(int Iterations, int BatchSize, double Rate, double WeightDecay = 0.01, int Shift = 1, bool Flip = false);
+public sealed record ClassifierTrainingSettings(
+    int Iterations,
+    int BatchSize,
+    double Rate,
+    double WeightDecay = 0.01,
+    int Shift = 1,
+    bool Flip = false
+);
 
 /// <summary>Cross-entropy training of <see cref="ImageClassifier"/> with shifts and flips, and its accuracy.</summary>
 public static class ClassifierTraining
@@ -80,8 +87,12 @@ public static class ClassifierTraining
         var (h, w, s) = (x.shape[2], x.shape[3], (long)settings.Shift);
         var padded = functional.pad(x, [s, s, s, s], PaddingModes.Constant, -1); // background is black, −1
         var offsets = randint(0, 2 * s + 1, [2, size], ScalarType.Int64, generator: generator).to(x.device);
-        var rows = (offsets[0].unsqueeze(1) + arange(h, ScalarType.Int64, x.device).unsqueeze(0)).view(size, 1, h, 1).expand(size, x.shape[1], h, w + 2 * s);
-        var columns = (offsets[1].unsqueeze(1) + arange(w, ScalarType.Int64, x.device).unsqueeze(0)).view(size, 1, 1, w).expand(size, x.shape[1], h, w);
+        var rows = (offsets[0].unsqueeze(1) + arange(h, ScalarType.Int64, x.device).unsqueeze(0))
+            .view(size, 1, h, 1)
+            .expand(size, x.shape[1], h, w + 2 * s);
+        var columns = (offsets[1].unsqueeze(1) + arange(w, ScalarType.Int64, x.device).unsqueeze(0))
+            .view(size, 1, 1, w)
+            .expand(size, x.shape[1], h, w);
         return padded.gather(2, rows).gather(3, columns);
     }
 

@@ -20,21 +20,39 @@ internal static class Description
         var list = new List<KeyValuePair<string, string>>();
         void Add(string name, string value) => list.Add(new(name, value));
         Add("network", $"{model.Config}, {model.Parameters.Count:n0} parameters");
-        Add("diffusion", $"{run.Bench.Schedule.Name}, t {YamlRecord.Key($"{e.Diffusion.Times}")}, condition drop {Number(e.Diffusion.DropProbability)}");
+        Add(
+            "diffusion",
+            $"{run.Bench.Schedule.Name}, t {YamlRecord.Key($"{e.Diffusion.Times}")}, condition drop {Number(e.Diffusion.DropProbability)}"
+        );
         Add("pre-training", Training(e.Pretrain));
         Add("sampling", run.Bench.Generation.ToString());
-        Add("unlearning starts from", e.Unlearn.Start == StartWeights.Ema ? "the moving average of the pre-trained weights" : "the pre-trained weights themselves");
+        Add(
+            "unlearning starts from",
+            e.Unlearn.Start == StartWeights.Ema ? "the moving average of the pre-trained weights" : "the pre-trained weights themselves"
+        );
         foreach (var m in e.Unlearn.Methods)
-            Add(m.Name, $"{m.Iterations} iterations of batch {m.BatchSize}, lr {Number(m.Rate)} {YamlRecord.Key($"{m.Decay}")}; {MethodRegistry.Create(m).Source}");
-        Add("DiMRA", $"{e.Attack.Iterations} iterations of batch {e.Attack.BatchSize}, lr {Number(e.Attack.Rate)}, clip {Number(e.Attack.Clip)}");
+            Add(
+                m.Name,
+                $"{m.Iterations} iterations of batch {m.BatchSize}, lr {Number(m.Rate)} {YamlRecord.Key($"{m.Decay}")}; {MethodRegistry.Create(m).Source}"
+            );
+        Add(
+            "DiMRA",
+            $"{e.Attack.Iterations} iterations of batch {e.Attack.BatchSize}, lr {Number(e.Attack.Rate)}, clip {Number(e.Attack.Clip)}"
+        );
         Add("images", $"{e.Evaluate.Images} of the unlearned class for every AR, {e.Evaluate.RetainedImages} over the retained classes");
         return list;
     }
 
     public static IReadOnlyList<KeyValuePair<string, string>> Environment() =>
         [
-            new("DiMumVerified", typeof(Description).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "?"),
-            new("runtime", $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}"),
+            new(
+                "DiMumVerified",
+                typeof(Description).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "?"
+            ),
+            new(
+                "runtime",
+                $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}"
+            ),
             new("TorchSharp", typeof(torch).Assembly.GetName().Version?.ToString(3) ?? "?"),
             new("threads", $"{get_num_threads()} of {System.Environment.ProcessorCount}"),
         ];

@@ -15,10 +15,16 @@ public static class Devices
             return CPU;
         var parts = name.Split(':');
         var index = 0;
-        if (parts[0] != "cuda" || parts.Length > 2 || (parts.Length == 2 && !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out index)))
+        if (
+            parts[0] != "cuda"
+            || parts.Length > 2
+            || (parts.Length == 2 && !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out index))
+        )
             throw new UserError($"device '{name}': expected cpu, cuda or cuda:N");
         if (!cuda.is_available())
-            throw new UserError($"device '{name}': no CUDA here; build with -p:Torch=cuda on a machine with an NVIDIA driver, or use --device cpu");
+            throw new UserError(
+                $"device '{name}': no CUDA here; build with -p:Torch=cuda on a machine with an NVIDIA driver, or use --device cpu"
+            );
         if (index >= cuda.device_count())
             throw new UserError($"device '{name}': this machine has {cuda.device_count()} CUDA devices, numbered from 0");
         return new Device(DeviceType.CUDA, index);

@@ -14,15 +14,30 @@ public static class Doctor
         var memory = GC.GetGCMemoryInfo();
         var list = new List<KeyValuePair<string, string>>
         {
-            new("system", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.RuntimeIdentifier}, {RuntimeInformation.FrameworkDescription}"),
+            new(
+                "system",
+                $"{RuntimeInformation.OSDescription}, {RuntimeInformation.RuntimeIdentifier}, {RuntimeInformation.FrameworkDescription}"
+            ),
             new("cores", $"{Environment.ProcessorCount}"),
-            new("vector width", Avx512F.IsSupported ? "AVX-512" : Avx2.IsSupported ? "AVX2" : "less than AVX2"),
+            new(
+                "vector width",
+                Avx512F.IsSupported ? "AVX-512"
+                    : Avx2.IsSupported ? "AVX2"
+                    : "less than AVX2"
+            ),
             new("memory", $"{memory.TotalAvailableMemoryBytes / (1L << 20):n0} MiB for this process"),
         };
         try
         {
             var one = ones(2, 2).matmul(ones(2, 2))[0, 0].item<float>();
-            list.Add(new("libtorch", one == 2 ? $"loads and computes (TorchSharp {typeof(torch).Assembly.GetName().Version?.ToString(3)})" : "loads but computes wrongly"));
+            list.Add(
+                new(
+                    "libtorch",
+                    one == 2
+                        ? $"loads and computes (TorchSharp {typeof(torch).Assembly.GetName().Version?.ToString(3)})"
+                        : "loads but computes wrongly"
+                )
+            );
             list.Add(new("threads", $"{get_num_threads()}"));
             list.Add(
                 new(

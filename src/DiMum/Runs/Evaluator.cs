@@ -20,10 +20,9 @@ internal sealed record Classes(IReadOnlyList<string> Names, int Unlearned, IRead
     public static Classes Of(UnlearnSettings settings, IReadOnlyList<string> names)
     {
         var unlearned = Find(settings.Class, names, "unlearn.class");
-        int[] alternative =
-            settings.Alternative is ["next"]
-                ? [(unlearned + 1) % names.Count]
-                : [.. settings.Alternative.Select(a => Find(a, names, "unlearn.alternative")).Distinct()];
+        int[] alternative = settings.Alternative is ["next"]
+            ? [(unlearned + 1) % names.Count]
+            : [.. settings.Alternative.Select(a => Find(a, names, "unlearn.alternative")).Distinct()];
         if (alternative.Contains(unlearned))
             throw new UserError($"unlearn.alternative names '{names[unlearned]}', the class to be unlearned; name another");
         return new(names, unlearned, alternative);
@@ -37,7 +36,11 @@ internal sealed record Classes(IReadOnlyList<string> Names, int Unlearned, IRead
         if (index >= 0)
             return index;
         var nearest = Nearest.Of(name, names);
-        throw new UserError($"{key}: no class '{name}'; " + (nearest is null ? "" : $"did you mean '{nearest}'? ") + $"classes are {string.Join(", ", names)}");
+        throw new UserError(
+            $"{key}: no class '{name}'; "
+                + (nearest is null ? "" : $"did you mean '{nearest}'? ")
+                + $"classes are {string.Join(", ", names)}"
+        );
     }
 }
 
@@ -85,12 +88,21 @@ internal sealed class Evaluator(
 
     private (Measured Accuracy, Measured Frechet, Tensor Images, long[] Asked) Retained(IDenoiser model, string of)
     {
-        var asked = Enumerable.Range(0, experiment.Evaluate.RetainedImages).Select(i => (long)classes.Retained[i % classes.Retained.Count]).ToArray();
+        var asked = Enumerable
+            .Range(0, experiment.Evaluate.RetainedImages)
+            .Select(i => (long)classes.Retained[i % classes.Retained.Count])
+            .ToArray();
         var images = Generate(model, asked, "retained");
         var predicted = ClassifierTraining.Predict(classifier, images);
         var right = predicted.Zip(asked).LongCount(pair => pair.First == pair.Second);
-        var accuracy = AccuracyRate.Of(right, asked.Length, $"retained-class accuracy ({classifierIdentity}; exact Clopper–Pearson 95 %)", of);
-        var metric = $"Fréchet distance, features of {classifierIdentity}, against {retain.Count} images of {retain.Name} (not FID; jackknife 95 %)";
+        var accuracy = AccuracyRate.Of(
+            right,
+            asked.Length,
+            $"retained-class accuracy ({classifierIdentity}; exact Clopper–Pearson 95 %)",
+            of
+        );
+        var metric =
+            $"Fréchet distance, features of {classifierIdentity}, against {retain.Count} images of {retain.Name} (not FID; jackknife 95 %)";
         return (accuracy, Reference().To(Groups(images), metric, of), images, asked);
     }
 
@@ -106,7 +118,12 @@ internal sealed class Evaluator(
         using var scope = NewDisposeScope();
         var moments = new FeatureMoments(classifier.FeatureCount);
         for (long from = 0; from < retain.Count; from += 2000)
-            foreach (var rows in ClassifierTraining.Features(classifier, Pixels.ToModel(retain.Images.narrow(0, from, Math.Min(2000, retain.Count - from)))))
+            foreach (
+                var rows in ClassifierTraining.Features(
+                    classifier,
+                    Pixels.ToModel(retain.Images.narrow(0, from, Math.Min(2000, retain.Count - from)))
+                )
+            )
                 moments.Add(Matrix<double>.Build.DenseOfArray(rows));
         return new Frechet(moments);
     }
@@ -118,7 +135,11 @@ internal sealed class Evaluator(
         var all = Matrix<double>.Build.DenseOfRowArrays(ClassifierTraining.Features(classifier, images).SelectMany(RowsOf).ToArray());
         for (var g = 0; g < JackknifeGroups; g++)
         {
-            var rows = Enumerable.Range(0, all.RowCount).Where(i => i / classes.Retained.Count % JackknifeGroups == g).Select(i => all.Row(i)).ToList();
+            var rows = Enumerable
+                .Range(0, all.RowCount)
+                .Where(i => i / classes.Retained.Count % JackknifeGroups == g)
+                .Select(i => all.Row(i))
+                .ToList();
             if (rows.Count > 0)
                 groups[g].Add(Matrix<double>.Build.DenseOfRowVectors(rows));
         }
@@ -138,7 +159,9 @@ internal sealed class Evaluator(
             if (c == classes.Unlearned)
                 rows.Add(unlearned.narrow(0, 0, Math.Min(columns, unlearned.shape[0])));
             else
-                rows.AddRange(Enumerable.Range(0, asked.Length).Where(i => asked[i] == c).Take(columns).Select(i => retained.narrow(0, i, 1)));
+                rows.AddRange(
+                    Enumerable.Range(0, asked.Length).Where(i => asked[i] == c).Take(columns).Select(i => retained.narrow(0, i, 1))
+                );
         }
 
         ImageWriter.Grid(Pixels.ToBytes(cat(rows)), columns, Scale, path);

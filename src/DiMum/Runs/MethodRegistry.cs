@@ -11,8 +11,13 @@ public static class MethodRegistry
     {
         ["DiMUM"] = s => new Unlearning.Methods.DiMum(Balance(s)),
         ["SalUn"] = s => new SalUn(Balance(s), s.MaskRatio > 0 ? s.MaskRatio : null, Guidance.ByWeight(s.MaskGuidanceWeight)),
-        ["SFR-on"] = s =>
-            new SfrOn(Balance(s), s.UnlearningDecay, s.Lambda, s.Gamma > 0 ? s.Gamma : null, Guidance.ByWeight(s.MaskGuidanceWeight)),
+        ["SFR-on"] = s => new SfrOn(
+            Balance(s),
+            s.UnlearningDecay,
+            s.Lambda,
+            s.Gamma > 0 ? s.Gamma : null,
+            Guidance.ByWeight(s.MaskGuidanceWeight)
+        ),
         ["gradient-ascent"] = s => new GradientAscent(Balance(s)),
         ["fine-tune-retain"] = _ => new RetainOnly(FromScratch: false),
         ["retrain"] = _ => new RetainOnly(FromScratch: true),
@@ -29,7 +34,8 @@ public static class MethodRegistry
             return make(settings);
         var nearest = Nearest.Of(settings.Name, Names);
         throw new UserError(
-            $"unknown method '{settings.Name}'; " + (nearest is null ? $"known are {string.Join(", ", Names)}" : $"did you mean '{nearest}'?")
+            $"unknown method '{settings.Name}'; "
+                + (nearest is null ? $"known are {string.Join(", ", Names)}" : $"did you mean '{nearest}'?")
         );
     }
 

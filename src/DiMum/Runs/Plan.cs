@@ -16,17 +16,29 @@ public static class Plan
         text.Append("# stages\n");
         var attacked = e.Unlearn.Methods.Where(m => e.Attack.Methods.Count == 0 || e.Attack.Methods.Contains(m.Name)).ToList();
         Line("classifier", $"{e.Classifier.Iterations:n0} steps");
-        Line("pretrain", $"{e.Pretrain.Iterations:n0} steps of batch {e.Pretrain.BatchSize}, checkpoint every {e.Pretrain.CheckpointEvery:n0}");
+        Line(
+            "pretrain",
+            $"{e.Pretrain.Iterations:n0} steps of batch {e.Pretrain.BatchSize}, checkpoint every {e.Pretrain.CheckpointEvery:n0}"
+        );
         foreach (var m in e.Unlearn.Methods)
         {
             var method = MethodRegistry.Create(m);
-            Line($"unlearn-{m.Name}", $"{m.Iterations:n0} iterations, {(long)m.Iterations * method.UpdatesPerIteration:n0} optimiser steps ({Share(m.Iterations, e.Pretrain.Iterations)} of pre-training)");
+            Line(
+                $"unlearn-{m.Name}",
+                $"{m.Iterations:n0} iterations, {(long)m.Iterations * method.UpdatesPerIteration:n0} optimiser steps ({Share(m.Iterations, e.Pretrain.Iterations)} of pre-training)"
+            );
         }
 
         foreach (var m in attacked)
         foreach (var a in e.Attack.Assumptions)
-            Line($"attack-{m.Name}-{DiMRA.Label(a)}", $"{e.Attack.Iterations:n0} steps ({Share(e.Attack.Iterations, e.Pretrain.Iterations)} of pre-training), AR_a at {e.Attack.EvaluateAt.Count + 1} points");
-        var steps = e.Pretrain.Iterations + e.Unlearn.Methods.Sum(m => (long)m.Iterations) + (long)attacked.Count * e.Attack.Assumptions.Count * e.Attack.Iterations;
+            Line(
+                $"attack-{m.Name}-{DiMRA.Label(a)}",
+                $"{e.Attack.Iterations:n0} steps ({Share(e.Attack.Iterations, e.Pretrain.Iterations)} of pre-training), AR_a at {e.Attack.EvaluateAt.Count + 1} points"
+            );
+        var steps =
+            e.Pretrain.Iterations
+            + e.Unlearn.Methods.Sum(m => (long)m.Iterations)
+            + (long)attacked.Count * e.Attack.Assumptions.Count * e.Attack.Iterations;
         text.Append(CultureInfo.InvariantCulture, $"# {steps:n0} training iterations in all; {Network(e)}\n");
         return text.ToString();
 
@@ -45,6 +57,9 @@ public static class Plan
             _ => (e.Data.Size ?? 32, 3, 10),
         };
         var count = ClassConditionalUNet.CountParameters(Workbench.NetworkOf(e.Network, classes, size, channels));
-        return string.Create(CultureInfo.InvariantCulture, $"network of {count:n0} parameters, {16.0 * count / (1 << 20):n0} MiB for weights, gradient and Adam");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"network of {count:n0} parameters, {16.0 * count / (1 << 20):n0} MiB for weights, gradient and Adam"
+        );
     }
 }

@@ -41,7 +41,10 @@ public static class Presets
     {
         var tree = YamlRecord.Parse(text, source);
         foreach (var setting in settings)
-            YamlRecord.Set(tree, setting.StartsWith("data=", StringComparison.Ordinal) ? "data.path=" + setting["data=".Length..] : setting);
+            YamlRecord.Set(
+                tree,
+                setting.StartsWith("data=", StringComparison.Ordinal) ? "data.path=" + setting["data=".Length..] : setting
+            );
         return Validate.Checked(YamlRecord.Bind<Experiment>(tree, source));
     }
 

@@ -79,8 +79,21 @@ public sealed class Run : IDisposable
         }
 
         observer.Begin(stage.Name, 0, e.Classifier.Iterations);
-        var settings = new ClassifierTrainingSettings(e.Classifier.Iterations, e.Classifier.BatchSize, e.Classifier.Rate, Shift: e.Classifier.Shift, Flip: e.Data.Flip);
-        ClassifierTraining.Train(classifier, bench.Train, settings, bench.Seed.At("classifier"), (n, loss) => observer.Advance(stage.Name, n, loss), cancel);
+        var settings = new ClassifierTrainingSettings(
+            e.Classifier.Iterations,
+            e.Classifier.BatchSize,
+            e.Classifier.Rate,
+            Shift: e.Classifier.Shift,
+            Flip: e.Data.Flip
+        );
+        ClassifierTraining.Train(
+            classifier,
+            bench.Train,
+            settings,
+            bench.Seed.At("classifier"),
+            (n, loss) => observer.Advance(stage.Name, n, loss),
+            cancel
+        );
         ModelFile.Write(stage.Model, classifier.Parameters, null, new Dictionary<string, string> { ["format"] = "dimum-classifier-1" });
         var result = new ClassifierResult(identity, ClassifierTraining.Accuracy(classifier, bench.Test, identity));
         return Complete(stage, result, r => $"test accuracy {r.TestAccuracy.Value:p1}");
@@ -98,8 +111,23 @@ public sealed class Run : IDisposable
         }
 
         using var model = bench.NewNetwork("pretrain/init");
-        using var rule = DiMRA.Rule(model, bench.Schedule, bench.Batches("pretrain", e.Pretrain.BatchSize), Pairing.Train(bench.Train), e.Pretrain.Clip);
-        var plan = new TrainingPlan(stage, model, rule, Workbench.Trainer(e.Pretrain), bench.Seed.At("pretrain"), e.Pretrain.CheckpointEvery, new HashSet<int>(), null);
+        using var rule = DiMRA.Rule(
+            model,
+            bench.Schedule,
+            bench.Batches("pretrain", e.Pretrain.BatchSize),
+            Pairing.Train(bench.Train),
+            e.Pretrain.Clip
+        );
+        var plan = new TrainingPlan(
+            stage,
+            model,
+            rule,
+            Workbench.Trainer(e.Pretrain),
+            bench.Seed.At("pretrain"),
+            e.Pretrain.CheckpointEvery,
+            new HashSet<int>(),
+            null
+        );
         var outcome = new TrainingLoop(observer, cancel).Run(plan);
         if (e.Unlearn.Start == StartWeights.Ema)
             ModelFile.Read(stage.Model, model.Parameters, average: true);
@@ -132,7 +160,11 @@ public sealed class Run : IDisposable
             settings.Clip
         );
         using var rule = method.Prepare(context);
-        var at = Experiment.Evaluate.UnlearnAt.Select(share => (int)Math.Round(share * settings.Iterations)).Where(n => n > 0).Append(settings.Iterations).ToHashSet();
+        var at = Experiment
+            .Evaluate.UnlearnAt.Select(share => (int)Math.Round(share * settings.Iterations))
+            .Where(n => n > 0)
+            .Append(settings.Iterations)
+            .ToHashSet();
         var plan = new TrainingPlan(
             stage,
             model,
@@ -171,7 +203,9 @@ public sealed class Run : IDisposable
     {
         using var model = bench.NewNetwork("attack/init");
         ModelFile.Read(path, model.Parameters);
-        var name = Path.GetFileNameWithoutExtension(path) is "model" ? Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path))!) : Path.GetFileNameWithoutExtension(path);
+        var name = Path.GetFileNameWithoutExtension(path) is "model"
+            ? Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path))!)
+            : Path.GetFileNameWithoutExtension(path);
         using var flat = model.Parameters.Snapshot();
         var key = StageFolder.KeyOf(Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(flat.cpu().bytes)));
         var stage = Stage($"evaluate-{name}", key, Experiment.Evaluate, Experiment.Sampling);
@@ -198,7 +232,10 @@ public sealed class Run : IDisposable
     {
         using var model = bench.NewNetwork("sample/init");
         ModelFile.Read(path, model.Parameters);
-        int[] chosen = classes == "all" ? [.. Enumerable.Range(0, bench.Classes.Names.Count)] : [Classes.Find(classes, bench.Classes.Names, "--class")];
+        int[] chosen =
+            classes == "all"
+                ? [.. Enumerable.Range(0, bench.Classes.Names.Count)]
+                : [Classes.Find(classes, bench.Classes.Names, "--class")];
         var asked = chosen.SelectMany(c => Enumerable.Repeat((long)c, count)).ToArray();
         observer.Begin("sample", 0, 1);
         using var scope = NewDisposeScope();
@@ -225,7 +262,12 @@ public sealed class Run : IDisposable
         // Everything is on disk now: read it back in the order of the record.
         var accuracy = Classify();
         var (_, pretrained, secondsPerStep) = Pretrain();
-        var methods = planned.Select(m => Unlearn(m).Result with { Attacks = [.. attacks.Where(p => p.Method == m).Select(p => Attack(m, p.Assumption))] });
+        var methods = planned.Select(m =>
+            Unlearn(m).Result with
+            {
+                Attacks = [.. attacks.Where(p => p.Method == m).Select(p => Attack(m, p.Assumption))],
+            }
+        );
         var results = ResultsOf(realSamples, accuracy, pretrained, secondsPerStep, [.. methods]);
         AtomicFile.WriteText(Path.Combine(Folder, "results.json"), Json.Write(results));
         return results;
@@ -250,7 +292,10 @@ public sealed class Run : IDisposable
 
     private void InParallel(IReadOnlyList<Action> jobs)
     {
-        var workers = Experiment.Workers > 0 ? Experiment.Workers : Math.Max(1, Environment.ProcessorCount / bench.Threads);
+        var workers =
+            bench.Device.type != DeviceType.CPU ? 1
+            : Experiment.Workers > 0 ? Experiment.Workers
+            : Math.Max(1, Environment.ProcessorCount / bench.Threads);
         if (workers == 1)
         {
             foreach (var job in jobs)
@@ -260,12 +305,22 @@ public sealed class Run : IDisposable
 
         try
         {
-            Parallel.ForEach(Partitioner.Create<Action>([.. jobs], loadBalance: true), new ParallelOptions { MaxDegreeOfParallelism = workers }, Job);
+            Parallel.ForEach(
+                Partitioner.Create<Action>([.. jobs], loadBalance: true),
+                new ParallelOptions { MaxDegreeOfParallelism = workers },
+                Job
+            );
         }
         catch (AggregateException e)
         {
             // The first mistake is what the user can mend; a stop is the same stop for all.
-            var first = e.Flatten().InnerExceptions.OrderBy(inner => inner is UserError ? 0 : inner is OperationCanceledException ? 2 : 1).First();
+            var first = e.Flatten()
+                .InnerExceptions.OrderBy(inner =>
+                    inner is UserError ? 0
+                    : inner is OperationCanceledException ? 2
+                    : 1
+                )
+                .First();
             ExceptionDispatchInfo.Throw(first);
         }
     }
@@ -283,7 +338,12 @@ public sealed class Run : IDisposable
         var stage = Stage(
             $"attack-{name}-{label}",
             modelKey,
-            a with { Assumptions = [], Methods = [], CheckpointEvery = 1 },
+            a with
+            {
+                Assumptions = [],
+                Methods = [],
+                CheckpointEvery = 1,
+            },
             assumption == Assumption.Synthesised ? PretrainStage().Key : "",
             Experiment.Evaluate,
             Experiment.Sampling
@@ -354,7 +414,10 @@ public sealed class Run : IDisposable
             Experiment.Data.Flip,
             Experiment.Network,
             Experiment.Diffusion,
-            Experiment.Pretrain with { CheckpointEvery = 1 },
+            Experiment.Pretrain with
+            {
+                CheckpointEvery = 1,
+            },
             Experiment.Unlearn.Start,
             Experiment.Evaluate,
             Experiment.Sampling,
@@ -369,9 +432,11 @@ public sealed class Run : IDisposable
         new(
             Folder,
             name,
-            StageFolder.KeyOf(
-                [name, FormattableString.Invariant($"{Experiment.Seed} {bench.Device.type} {bench.Threads}"), .. parts.Select(p => p is IFormattable or bool ? FormattableString.Invariant($"{p}") : p)]
-            )
+            StageFolder.KeyOf([
+                name,
+                FormattableString.Invariant($"{Experiment.Seed} {bench.Device.type} {bench.Threads}"),
+                .. parts.Select(p => p is IFormattable or bool ? FormattableString.Invariant($"{p}") : p),
+            ])
         );
 
     private T Skip<T>(StageFolder stage, T result, Func<T, string> describe)
@@ -400,12 +465,20 @@ public sealed class Run : IDisposable
             return;
         var labels = bench.Train.LabelArray();
         var columns = Experiment.Evaluate.GridColumns;
-        var chosen = Enumerable.Range(0, bench.Classes.Names.Count).SelectMany(c => Enumerable.Range(0, labels.Length).Where(i => labels[i] == c).Take(columns));
+        var chosen = Enumerable
+            .Range(0, bench.Classes.Names.Count)
+            .SelectMany(c => Enumerable.Range(0, labels.Length).Where(i => labels[i] == c).Take(columns));
         using var some = bench.Train.Take("samples", [.. chosen.Select(i => (long)i)]);
         ImageWriter.Grid(some.Images, columns, Math.Max(1, 32 / bench.Train.Height), path);
     }
 
-    private RunResults ResultsOf(string realSamples, ClassifierResult accuracy, Evaluation pretrained, double secondsPerStep, IReadOnlyList<MethodResult> methods) =>
+    private RunResults ResultsOf(
+        string realSamples,
+        ClassifierResult accuracy,
+        Evaluation pretrained,
+        double secondsPerStep,
+        IReadOnlyList<MethodResult> methods
+    ) =>
         new(
             Experiment.Name,
             YamlRecord.Write(Experiment),

@@ -10,7 +10,12 @@ namespace DiMum.Runs;
 /// The auxiliary set of DiMRA's assumption (ii-b): images of the pre-trained model under the retain conditions. Made in chunks that are kept on
 /// disk, so an interrupted synthesis goes on; shared by the attacks on all methods.
 /// </summary>
-internal sealed class Synthesis(Workbench bench, (StageFolder Stage, Func<ITrainableDenoiser> Load) pretrained, IRunObserver observer, CancellationToken cancel)
+internal sealed class Synthesis(
+    Workbench bench,
+    (StageFolder Stage, Func<ITrainableDenoiser> Load) pretrained,
+    IRunObserver observer,
+    CancellationToken cancel
+)
 {
     private const int Chunk = 1000;
 
@@ -33,7 +38,9 @@ internal sealed class Synthesis(Workbench bench, (StageFolder Stage, Func<ITrain
                 if (!File.Exists(file))
                 {
                     model ??= pretrained.Load();
-                    var images = Pixels.ToBytes(bench.Generation.Images(model, some, bench.ImageShape, bench.Seed.At("synthesise", from), cancel));
+                    var images = Pixels.ToBytes(
+                        bench.Generation.Images(model, some, bench.ImageShape, bench.Seed.At("synthesise", from), cancel)
+                    );
                     Safetensors.Write(file, new Dictionary<string, Tensor> { ["images"] = images });
                 }
 

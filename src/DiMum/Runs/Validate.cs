@@ -9,8 +9,8 @@ internal static class Validate
     {
         AtLeast("threads", e.Threads, 0);
         AtLeast("workers", e.Workers, 0);
-        if (e.Device != "cpu" && e.Workers != 1)
-            throw new UserError($"workers is {e.Workers}; expected 1 on device {e.Device}, whose random generator all stages share");
+        if (e.Device != "cpu" && e.Workers > 1)
+            throw new UserError($"workers is {e.Workers}; expected 0 or 1 on device {e.Device}, whose random generator all stages share");
         AtLeast("pretrain.iterations", e.Pretrain.Iterations, 1);
         AtLeast("pretrain.batch-size", e.Pretrain.BatchSize, 1);
         AtLeast("pretrain.checkpoint-every", e.Pretrain.CheckpointEvery, 1);
@@ -30,11 +30,15 @@ internal static class Validate
         if (e.Pretrain.Ema is { } ema)
             Share("pretrain.ema", ema);
         if (e.Unlearn.Start == StartWeights.Ema && e.Pretrain.Ema is null)
-            throw new UserError("unlearn.start is ema but pretrain.ema is null: give pretrain.ema a rate, for example 0.9999, or start from raw");
+            throw new UserError(
+                "unlearn.start is ema but pretrain.ema is null: give pretrain.ema a rate, for example 0.9999, or start from raw"
+            );
         if (e.Sampling.Steps > e.Diffusion.Steps)
             throw new UserError($"sampling.steps is {e.Sampling.Steps}; expected at most diffusion.steps = {e.Diffusion.Steps}");
         if (!NoiseSchedule.Named.ContainsKey(e.Diffusion.Schedule))
-            throw new UserError($"diffusion.schedule is '{e.Diffusion.Schedule}'; expected {string.Join(" or ", NoiseSchedule.Named.Keys)}");
+            throw new UserError(
+                $"diffusion.schedule is '{e.Diffusion.Schedule}'; expected {string.Join(" or ", NoiseSchedule.Named.Keys)}"
+            );
         foreach (var share in e.Evaluate.UnlearnAt)
             Share("evaluate.unlearn-at", share);
         Methods(e);

@@ -27,7 +27,12 @@ internal sealed class Workbench : IDisposable
         Retain = Train.Where($"{Train.Name}/retain", label => label != Classes.Unlearned);
         if (Train.Height != Train.Width)
             throw new UserError($"data set {Train.Name}: images are {Train.Width}×{Train.Height}; expected square ones");
-        Generation = new(Schedule, SamplerOf(experiment.Sampling), Guidance.ByWeight(experiment.Sampling.GuidanceWeight), experiment.Sampling.BatchSize);
+        Generation = new(
+            Schedule,
+            SamplerOf(experiment.Sampling),
+            Guidance.ByWeight(experiment.Sampling.GuidanceWeight),
+            experiment.Sampling.BatchSize
+        );
         Generation.Sampler.Times(Schedule.Steps);
     }
 
@@ -82,8 +87,18 @@ internal sealed class Workbench : IDisposable
     public static Sampler SamplerOf(SamplingSettings s) =>
         s.Sampler switch
         {
-            SamplerKind.Ddim => new Ddim { Steps = s.Steps, Eta = s.Eta, ClipClean = s.ClipClean },
-            SamplerKind.Ddpm => new Ancestral { Steps = s.Steps, Variance = s.Variance, ClipClean = s.ClipClean },
+            SamplerKind.Ddim => new Ddim
+            {
+                Steps = s.Steps,
+                Eta = s.Eta,
+                ClipClean = s.ClipClean,
+            },
+            SamplerKind.Ddpm => new Ancestral
+            {
+                Steps = s.Steps,
+                Variance = s.Variance,
+                ClipClean = s.ClipClean,
+            },
             _ => throw new ArgumentOutOfRangeException(nameof(s), s.Sampler, null),
         };
 

@@ -28,7 +28,8 @@ public static class YamlRecord
 
         if (stream.Documents.Count == 0)
             return [];
-        return stream.Documents[0].RootNode as YamlMappingNode ?? throw new UserError($"{source}: expected keys and values at the top, one «key: value» a line");
+        return stream.Documents[0].RootNode as YamlMappingNode
+            ?? throw new UserError($"{source}: expected keys and values at the top, one «key: value» a line");
     }
 
     /// <summary>A record of type <typeparamref name="T"/> from a tree.</summary>
@@ -74,7 +75,11 @@ public static class YamlRecord
             case YamlSequenceNode list:
                 var index = int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var n)
                     ? n
-                    : list.Children.ToList().FindIndex(c => c is YamlMappingNode m && m.Children.TryGetValue(new YamlScalarNode("name"), out var v) && $"{v}" == key);
+                    : list
+                        .Children.ToList()
+                        .FindIndex(c =>
+                            c is YamlMappingNode m && m.Children.TryGetValue(new YamlScalarNode("name"), out var v) && $"{v}" == key
+                        );
                 if (index < 0 || index >= list.Children.Count)
                     throw new UserError($"--set {assignment}: the list has no element '{key}'; it has {list.Children.Count} elements");
                 if (value is not null)
@@ -147,7 +152,13 @@ public static class YamlRecord
             value = Enum.GetValues(type).Cast<object>().FirstOrDefault(e => Key($"{e}") == text);
         var expected = type.IsEnum
             ? string.Join(" or ", Enum.GetNames(type).Select(Key))
-            : type.Name switch { "Int32" or "Int64" => "a whole number", "Double" => "a number", "Boolean" => "true or false", _ => type.Name };
+            : type.Name switch
+            {
+                "Int32" or "Int64" => "a whole number",
+                "Double" => "a number",
+                "Boolean" => "true or false",
+                _ => type.Name,
+            };
         return value ?? throw new UserError($"{source}:{node.Start.Line}: '{path}' is '{text}'; expected {expected}");
     }
 
@@ -164,7 +175,12 @@ public static class YamlRecord
                 text.Append('\n');
                 Write(text, value, depth + 1);
             }
-            else if (ElementOf(property.PropertyType) is { } element && IsRecord(element) && value is IEnumerable list && list.Cast<object>().Any())
+            else if (
+                ElementOf(property.PropertyType) is { } element
+                && IsRecord(element)
+                && value is IEnumerable list
+                && list.Cast<object>().Any()
+            )
             {
                 text.Append('\n');
                 foreach (var item in list)
@@ -189,7 +205,10 @@ public static class YamlRecord
         };
 
     private static bool IsPlain(string s) =>
-        s.Length > 0 && s[0] != '-' && s.All(c => char.IsLetterOrDigit(c) || "-_./".Contains(c)) && !s.Equals("null", StringComparison.Ordinal);
+        s.Length > 0
+        && s[0] != '-'
+        && s.All(c => char.IsLetterOrDigit(c) || "-_./".Contains(c))
+        && !s.Equals("null", StringComparison.Ordinal);
 
     // A line break or control character inside quotes would be folded or refused: they are written as escapes.
     private static string Quoted(string s)

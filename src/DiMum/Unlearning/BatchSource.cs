@@ -23,7 +23,12 @@ public interface IBatchSource
 /// <param name="Times">How t is drawn.</param>
 /// <param name="DropProbability">Share of conditions replaced by ∅ (classifier-free guidance; 0.1 in the released code).</param>
 /// <param name="Flip">Whether half of the images are mirrored, drawn anew at each access.</param>
-public sealed record DrawSettings(int BatchSize = 128, TimestepDraw Times = TimestepDraw.Antithetic, double DropProbability = 0.1, bool Flip = false);
+public sealed record DrawSettings(
+    int BatchSize = 128,
+    TimestepDraw Times = TimestepDraw.Antithetic,
+    double DropProbability = 0.1,
+    bool Flip = false
+);
 
 /// <summary>
 /// Seeded batches: what is drawn for a pairing at a step depends on (seed, pairing, step) alone, so every method under one seed sees the same

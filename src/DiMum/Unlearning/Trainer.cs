@@ -69,7 +69,9 @@ public sealed class Trainer : IDisposable
         loss.backward();
         var value = loss.detach().to(ScalarType.Float64).item<double>();
         if (!double.IsFinite(value))
-            throw new UserError($"the loss is {value} at iteration {Iteration}: training diverged; lower the learning rate or the unlearning weight");
+            throw new UserError(
+                $"the loss is {value} at iteration {Iteration}: training diverged; lower the learning rate or the unlearning weight"
+            );
         update.Transform.Apply(model.Parameters.Gradient);
         Adam.Step(settings.Rate.At(Iteration, settings.Iterations));
         return value;

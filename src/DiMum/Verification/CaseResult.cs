@@ -39,7 +39,9 @@ public sealed record CaseResult(
 {
     public override string ToString()
     {
-        var head = FormattableString.Invariant($"{Status, -8}{Case, -32} {Checks, 7} checks, worst {Worst:0.000} of tolerance, {Seconds:0.0} s");
+        var head = FormattableString.Invariant(
+            $"{Status, -8}{Case, -32} {Checks, 7} checks, worst {Worst:0.000} of tolerance, {Seconds:0.0} s"
+        );
         var blind = Unchecked.Count == 0 ? "" : $", {Unchecked.Count} unchecked: {string.Join(", ", Unchecked.Take(5))}";
         if (Worst > 0)
             head += $" ({WorstAt})";

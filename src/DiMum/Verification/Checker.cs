@@ -9,7 +9,17 @@ internal sealed class Checker
 {
     private const int MaxMessages = 5;
     private static readonly HashSet<string> TensorMembers =
-        ["shape", "atol", "values", "first16", "last16", "strided", "stats", "max_diff_f32_f64", "meaning"];
+    [
+        "shape",
+        "atol",
+        "values",
+        "first16",
+        "last16",
+        "strided",
+        "stats",
+        "max_diff_f32_f64",
+        "meaning",
+    ];
     private readonly List<string> messages = [];
 
     /// <summary>Numbers compared.</summary>
@@ -97,7 +107,11 @@ internal sealed class Checker
     {
         want.Use();
         var shape = want["shape"].Integers();
-        Require(got.shape.SequenceEqual(shape), want.Path, $"got shape [{string.Join(',', got.shape)}], expected [{string.Join(',', shape)}]");
+        Require(
+            got.shape.SequenceEqual(shape),
+            want.Path,
+            $"got shape [{string.Join(',', got.shape)}], expected [{string.Join(',', shape)}]"
+        );
         if (!got.shape.SequenceEqual(shape))
             return;
         var (values, atol) = (Doubles(got), want["atol"].Number());

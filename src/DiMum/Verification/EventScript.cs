@@ -36,7 +36,9 @@ internal sealed class EventScript
     public GoldenNode Draw(string kind)
     {
         if (NextDrawKind != kind)
-            throw new Mismatch($"{path}: the run draws '{kind}' where the file lists {(NextDrawKind is { } k ? $"'{k}' ({events[draws[nextDraw]].Node.Path})" : "no more draws")}");
+            throw new Mismatch(
+                $"{path}: the run draws '{kind}' where the file lists {(NextDrawKind is { } k ? $"'{k}' ({events[draws[nextDraw]].Node.Path})" : "no more draws")}"
+            );
         return events[draws[nextDraw++]].Node;
     }
 

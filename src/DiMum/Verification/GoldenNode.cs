@@ -30,7 +30,10 @@ internal readonly record struct GoldenNode(JsonElement Element, string Path, Led
     public IEnumerable<(string Name, GoldenNode Node)> Members()
     {
         var (path, ledger) = (Path, Ledger);
-        return Of(JsonValueKind.Object).EnumerateObject().Select(p => (p.Name, new GoldenNode(p.Value, $"{path}/{p.Name}", ledger))).ToList();
+        return Of(JsonValueKind.Object)
+            .EnumerateObject()
+            .Select(p => (p.Name, new GoldenNode(p.Value, $"{path}/{p.Name}", ledger)))
+            .ToList();
     }
 
     /// <summary>Elements of an array.</summary>

@@ -35,7 +35,10 @@ internal sealed class ParameterTable
     private void Fill(int row, Parameter p, double[] values, double[]? initial)
     {
         var probe = Probe(p.Name, p.Count);
-        double sum = 0, square = 0, probed = 0, deltaSquare = 0;
+        double sum = 0,
+            square = 0,
+            probed = 0,
+            deltaSquare = 0;
         for (var i = 0; i < p.Count; i++)
         {
             var value = values[p.Offset + i];

@@ -42,7 +42,8 @@ internal sealed class ScriptedBatches(CaseRun run, EventScript script, NoiseSche
     private static IReadOnlyList<GoldenNode> Inputs(GoldenFile file, string role)
     {
         bool IsOf(string name) =>
-            name.StartsWith($"{file.Prefix}{role}.", StringComparison.Ordinal) && int.TryParse(name[(file.Prefix.Length + role.Length + 1)..], out _);
+            name.StartsWith($"{file.Prefix}{role}.", StringComparison.Ordinal)
+            && int.TryParse(name[(file.Prefix.Length + role.Length + 1)..], out _);
         return [.. file.Inputs.Where(i => IsOf(i["name"].Text()))];
     }
 
@@ -78,9 +79,10 @@ internal sealed class ScriptedBatches(CaseRun run, EventScript script, NoiseSche
 
     private Tensor? Keep(long count)
     {
-        var keep = script.NextDrawKind == "keep_mask"
-            ? script.Draw("keep_mask").Use()["keep"].Flags()
-            : Cases.Dropping.Without(dropProbability, (int)count, "events");
+        var keep =
+            script.NextDrawKind == "keep_mask"
+                ? script.Draw("keep_mask").Use()["keep"].Flags()
+                : Cases.Dropping.Without(dropProbability, (int)count, "events");
         return keep is null ? null : tensor(keep).to(run.Device);
     }
 }

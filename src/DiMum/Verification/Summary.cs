@@ -7,14 +7,30 @@ namespace DiMum.Verification;
 internal static class Summary
 {
     private static readonly HashSet<string> Members =
-        ["shape", "numel", "sum", "mean", "std", "abs_max", "l2", "data", "first16", "last16", "strided"];
+    [
+        "shape",
+        "numel",
+        "sum",
+        "mean",
+        "std",
+        "abs_max",
+        "l2",
+        "data",
+        "first16",
+        "last16",
+        "strided",
+    ];
 
     /// <summary>Compares an array in C order; elements, mean, deviation and largest value within <paramref name="atol"/>.</summary>
     public static void Compare(Checker check, GoldenNode want, long[] shape, double[] got, double atol)
     {
         want.Use();
         var wanted = want["shape"].Integers();
-        check.Require(shape.SequenceEqual(wanted), want.Path, $"got shape [{string.Join(',', shape)}], expected [{string.Join(',', wanted)}]");
+        check.Require(
+            shape.SequenceEqual(wanted),
+            want.Path,
+            $"got shape [{string.Join(',', shape)}], expected [{string.Join(',', wanted)}]"
+        );
         if (!shape.SequenceEqual(wanted))
             return;
         void Run(string member, Func<int, long> place, GoldenNode? list)

@@ -82,7 +82,9 @@ public static class Verifier
             Handler(name)(new CaseRun(file, checker, device, precision, disturb));
             if (checker.Failures > 0)
                 return Result(CaseStatus.Failed, checker.Message);
-            return checker.Checks > 0 ? Result(CaseStatus.Passed, "") : Result(CaseStatus.Pending, "the file holds nothing that is compared");
+            return checker.Checks > 0
+                ? Result(CaseStatus.Passed, "")
+                : Result(CaseStatus.Pending, "the file holds nothing that is compared");
         }
         catch (NotCovered reason)
         {
@@ -103,7 +105,8 @@ public static class Verifier
     // The longest known beginning that ends where a word ends: salun_steps_mask2 is a salun_steps, salun_stepsize is none.
     private static Action<CaseRun> Handler(string name)
     {
-        bool Begins(string kind) => name.StartsWith(kind, StringComparison.Ordinal) && (name.Length == kind.Length || !char.IsLetter(name[kind.Length]));
+        bool Begins(string kind) =>
+            name.StartsWith(kind, StringComparison.Ordinal) && (name.Length == kind.Length || !char.IsLetter(name[kind.Length]));
         var known = Handlers.Keys.Where(Begins).MaxBy(kind => kind.Length);
         return known is not null ? Handlers[known] : throw new NotCovered($"nothing runs cases of the kind '{name}' yet");
     }

@@ -32,7 +32,8 @@ public class GoldenTests
         .. File.ReadAllLines(Path.Combine(AppContext.BaseDirectory, "goldens", "open.txt")).Where(l => l.Length > 0 && l[0] != '#'),
     ];
 
-    private static IEnumerable<string> Files => Directory.EnumerateFiles(Folder, "*.json").Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal);
+    private static IEnumerable<string> Files =>
+        Directory.EnumerateFiles(Folder, "*.json").Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal);
 
     private static IEnumerable<string> Runnable => Files.Where(f => !Open.Contains(f));
 
@@ -75,6 +76,5 @@ public class GoldenTests
         Assert.That(result.Worst, Is.LessThan(worst));
     }
 
-    private static CaseResult Run(string file) =>
-        Verifier.Run(Folder, torch.CPU, only: Path.GetFileNameWithoutExtension(file)).Single();
+    private static CaseResult Run(string file) => Verifier.Run(Folder, torch.CPU, only: Path.GetFileNameWithoutExtension(file)).Single();
 }

@@ -22,8 +22,18 @@ public class VerifierTests
     {
         static TestCaseData Case(string name, string file, string place, Action<JsonNode> spoil) =>
             new TestCaseData(file, place, spoil).SetName($"Golden_spoiled_{name}");
-        yield return Case("schedule_value", "schedule", "outputs/sigmoid/betas[2]", r => Scale(r["outputs"]!["sigmoid"]!["betas"]!["values"]!, 2, 1.001));
-        yield return Case("sign_of_an_output", "unet_forward_tiny", "outputs/cond[7]", r => Scale(r["outputs"]!["cond"]!["values"]!, 7, -1));
+        yield return Case(
+            "schedule_value",
+            "schedule",
+            "outputs/sigmoid/betas[2]",
+            r => Scale(r["outputs"]!["sigmoid"]!["betas"]!["values"]!, 2, 1.001)
+        );
+        yield return Case(
+            "sign_of_an_output",
+            "unet_forward_tiny",
+            "outputs/cond[7]",
+            r => Scale(r["outputs"]!["cond"]!["values"]!, 7, -1)
+        );
         yield return Case("label", "unet_forward_tiny", "outputs/stage_outputs_cond/classes_emb", r => r["outputs"]!["c"]![0] = 4);
         yield return Case("time", "unet_forward_tiny", "outputs/stage_outputs_cond/temb.dense.0", r => r["outputs"]!["t"]![1] = 501);
         yield return Case("guidance", "unet_forward_tiny", "outputs/cfg/value[", r => r["outputs"]!["cfg"]!["cond_scale"] = 3.0);
@@ -35,7 +45,12 @@ public class VerifierTests
         yield return Case("iterations", "train_steps", "more 'backward'", r => r["config"]!["hyper"]!["n_iters"] = 2);
         yield return Case("unlearning_label", "dimum_steps", "outputs/events/8/", Relabel);
         yield return Case("mask_ratio", "salun_mask", "outputs/mask/0/", r => r["outputs"]!["mask"]![0]!["ratio"] = 0.51);
-        yield return Case("decay", "sfron_steps_nomask", "config/hyper/forget_alpha_per_step[1]", r => r["config"]!["hyper"]!["decay_forget_alpha"] = false);
+        yield return Case(
+            "decay",
+            "sfron_steps_nomask",
+            "config/hyper/forget_alpha_per_step[1]",
+            r => r["config"]!["hyper"]!["decay_forget_alpha"] = false
+        );
     }
 
     [TestCaseSource(nameof(Spoiled))]
@@ -74,17 +89,25 @@ public class VerifierTests
     [Test]
     public void Golden_what_nobody_reads_is_listed()
     {
-        var path = Copy("adam", r =>
-        {
-            r["outputs"]!["another"] = JsonNode.Parse("""{ "value": 1.5, "atol": 0.1 }""");
-            r["outputs"]!["runs"]![0]!["steps"]![0]!["p.weight"]!["sum"]!["value"] = r["outputs"]!["runs"]![0]!["steps"]![0]!["p.weight"]!["sum"]!["f64"]!.DeepClone();
-        });
+        var path = Copy(
+            "adam",
+            r =>
+            {
+                r["outputs"]!["another"] = JsonNode.Parse("""{ "value": 1.5, "atol": 0.1 }""");
+                r["outputs"]!["runs"]![0]!["steps"]![0]!["p.weight"]!["sum"]!["value"] = r["outputs"]!["runs"]![0]!["steps"]![0]![
+                    "p.weight"
+                ]!["sum"]!["f64"]!.DeepClone();
+            }
+        );
         Assert.That(Run(path).Unchecked, Is.EqualTo(new[] { "outputs/another" }));
     }
 
     [Test]
     public void Golden_a_setting_that_nobody_reads_is_listed() =>
-        Assert.That(Run(Copy("train_steps", r => r["config"]!["hyper"]!["warmup"] = 100)).Unchecked, Is.EqualTo(new[] { "config/hyper/warmup" }));
+        Assert.That(
+            Run(Copy("train_steps", r => r["config"]!["hyper"]!["warmup"] = 100)).Unchecked,
+            Is.EqualTo(new[] { "config/hyper/warmup" })
+        );
 
     [Test]
     public void Golden_a_case_is_told_by_its_content_not_its_file_name()
@@ -117,7 +140,10 @@ public class VerifierTests
 
     [Test]
     public void Golden_no_file_of_a_pattern_is_the_users_error() =>
-        Assert.That(() => Verifier.Run(GoldenTests.Folder, CPU, only: "nothing_*"), Throws.TypeOf<UserError>().With.Message.Contains("nothing_*"));
+        Assert.That(
+            () => Verifier.Run(GoldenTests.Folder, CPU, only: "nothing_*"),
+            Throws.TypeOf<UserError>().With.Message.Contains("nothing_*")
+        );
 
     [Test]
     public void Golden_the_rule_gives_sines_of_a_mixed_index()

@@ -14,7 +14,13 @@ public sealed record Generation(NoiseSchedule Schedule, Sampler Sampler, Guidanc
     /// <param name="imageShape">C, H, W.</param>
     /// <param name="seed">Of start noise and sampler noise.</param>
     /// <param name="cancel">Checked between batches.</param>
-    public Tensor Images(IDenoiser model, long[] conditions, (int C, int H, int W) imageShape, Seed seed, CancellationToken cancel = default)
+    public Tensor Images(
+        IDenoiser model,
+        long[] conditions,
+        (int C, int H, int W) imageShape,
+        Seed seed,
+        CancellationToken cancel = default
+    )
     {
         var training = model.Training;
         model.Training = false;

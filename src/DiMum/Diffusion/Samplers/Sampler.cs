@@ -108,8 +108,7 @@ public sealed record Ddim : Sampler
         return sigma > 0 ? step + sigma * noise(x.shape) : step;
     }
 
-    public override string ToString() =>
-        FormattableString.Invariant($"DDIM-{Steps} η={Eta:g}{Options}");
+    public override string ToString() => FormattableString.Invariant($"DDIM-{Steps} η={Eta:g}{Options}");
 }
 
 /// <summary>
@@ -141,6 +140,5 @@ public sealed record Ancestral : Sampler
         return Variance == ReverseVariance.Large ? beta : (1 - next) / (1 - now) * beta;
     }
 
-    public override string ToString() =>
-        FormattableString.Invariant($"DDPM-{Steps} σ²={Variance.ToString().ToLowerInvariant()}{Options}");
+    public override string ToString() => FormattableString.Invariant($"DDPM-{Steps} σ²={Variance.ToString().ToLowerInvariant()}{Options}");
 }

@@ -1,4 +1,5 @@
 using DiMum.Checkpoints;
+
 namespace DiMum.Runs.Report;
 
 /// <summary>Writes what a person (report.html), a text editor (results.md) and a program (results.csv) read of a run.</summary>

@@ -17,8 +17,11 @@ public sealed record DiMum(Balance Balance) : IUnlearningMethod
         new UpdateRule(iteration =>
             [
                 new(
-                    () => Balance.Retain * context.Loss(context.Retain, iteration) + Balance.Unlearning * context.Loss(context.Memorization, iteration),
+                    () =>
+                        Balance.Retain * context.Loss(context.Retain, iteration)
+                        + Balance.Unlearning * context.Loss(context.Memorization, iteration),
                     context.Clip
                 ),
-            ]);
+            ]
+        );
 }

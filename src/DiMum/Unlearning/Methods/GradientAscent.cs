@@ -22,7 +22,9 @@ public sealed record GradientAscent(Balance Balance) : IUnlearningMethod
             iteration =>
                 [
                     new(
-                        () => Balance.Retain * context.Loss(context.Retain, iteration) - Balance.Unlearning * context.Loss(context.Forget, iteration),
+                        () =>
+                            Balance.Retain * context.Loss(context.Retain, iteration)
+                            - Balance.Unlearning * context.Loss(context.Forget, iteration),
                         transform
                     ),
                 ],

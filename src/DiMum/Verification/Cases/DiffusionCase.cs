@@ -89,11 +89,23 @@ internal static partial class DiffusionCase
     {
         var times = part["seq"].Integers();
         var steps = (int)part["S"].Integer();
-        var eta = part.Find("eta")?.Number() ?? (EtaInName().Match(name) is { Success: true } m ? double.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture) : 0);
+        var eta =
+            part.Find("eta")?.Number()
+            ?? (EtaInName().Match(name) is { Success: true } m ? double.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture) : 0);
         var clip = name.Contains("clamped", StringComparison.Ordinal);
         Sampler sampler = name.StartsWith("ddpm", StringComparison.Ordinal)
-            ? new Ancestral { Steps = steps, ClipClean = clip, Variance = ReverseVariance.Large }
-            : new Ddim { Steps = steps, ClipClean = clip, Eta = eta };
+            ? new Ancestral
+            {
+                Steps = steps,
+                ClipClean = clip,
+                Variance = ReverseVariance.Large,
+            }
+            : new Ddim
+            {
+                Steps = steps,
+                ClipClean = clip,
+                Eta = eta,
+            };
         if (name.Contains("quad", StringComparison.Ordinal))
             sampler = sampler with { Skip = TimeSkip.Quadratic };
         var mine = sampler.Times(schedule.Steps);
@@ -101,7 +113,13 @@ internal static partial class DiffusionCase
         return sampler;
     }
 
-    private static (Tensor Conditional, Tensor Unconditional) Both(CaseRun run, ClassConditionalUNet network, Tensor x, int t, Condition condition)
+    private static (Tensor Conditional, Tensor Unconditional) Both(
+        CaseRun run,
+        ClassConditionalUNet network,
+        Tensor x,
+        int t,
+        Condition condition
+    )
     {
         var count = x.shape[0];
         var time = full(count, t, ScalarType.Int64, run.Device);

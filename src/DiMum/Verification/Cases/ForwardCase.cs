@@ -39,7 +39,11 @@ internal static class ForwardCase
     private static void Manifest(Checker check, ParameterVector parameters, GoldenNode manifest)
     {
         var entries = manifest.Items();
-        check.Require(entries.Count == parameters.Entries.Count, manifest.Path, $"got {parameters.Entries.Count} tensors, expected {entries.Count}");
+        check.Require(
+            entries.Count == parameters.Entries.Count,
+            manifest.Path,
+            $"got {parameters.Entries.Count} tensors, expected {entries.Count}"
+        );
         foreach (var (entry, p) in entries.Zip(parameters.Entries))
         {
             var (name, shape) = (entry["name"].Text(), entry["shape"].Integers());

@@ -12,7 +12,9 @@ internal static class FrechetCase
     {
         var (inputs, outputs, check) = (run.File.Root["inputs"], run.File.Outputs, run.Check);
         if (!inputs.Has("A"))
-            throw new NotCovered("two given matrices that are no covariances: the distance here is between covariances and has no ε branch");
+            throw new NotCovered(
+                "two given matrices that are no covariances: the distance here is between covariances and has no ε branch"
+            );
         var (a, b) = (Activations(inputs["A"]), Activations(inputs["B"]));
         var tolerance = run.File.Root["tolerance"];
         Moments(check, outputs, "A", a, tolerance["suggested_rtol_moments"].Number());

@@ -145,12 +145,14 @@ internal static partial class RuleText
     public static string Name(string text) => First(NamePattern(), text);
 
     /// <summary>The number after the last «scale».</summary>
-    public static double Scale(string text) => Number(ScalePattern().Matches(text) is [.., var last] ? last.Groups[1].Value : throw Unreadable(text));
+    public static double Scale(string text) =>
+        Number(ScalePattern().Matches(text) is [.., var last] ? last.Groups[1].Value : throw Unreadable(text));
 
     /// <summary>The first list in brackets that holds numbers.</summary>
     public static double[] Factors(string text) => [.. First(ListPattern(), text).Split(',').Select(Number)];
 
-    private static string First(Regex pattern, string text) => pattern.Match(text) is { Success: true } m ? m.Groups[1].Value : throw Unreadable(text);
+    private static string First(Regex pattern, string text) =>
+        pattern.Match(text) is { Success: true } m ? m.Groups[1].Value : throw Unreadable(text);
 
     private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
 

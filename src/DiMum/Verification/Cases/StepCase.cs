@@ -123,7 +123,10 @@ internal static partial class StepCase
             case null or "none":
                 return null;
             case "procedural":
-                var procedural = run.Tensor([.. network.Parameters.Entries.SelectMany(p => ProceduralRule.Mask(p.Name, p.Count))], network.Parameters.Count);
+                var procedural = run.Tensor(
+                    [.. network.Parameters.Entries.SelectMany(p => ProceduralRule.Mask(p.Name, p.Count))],
+                    network.Parameters.Count
+                );
                 if (run.File.Outputs.Find("procedural_mask")?.Find("ones") is { } ones)
                     run.Check.Numbers(ones, [.. MaskCase.Ones(network.Parameters, procedural).Select(n => (double)n)]);
                 return procedural;
@@ -141,7 +144,10 @@ internal static partial class StepCase
     {
         using var scope = NewDisposeScope();
         var (file, outputs) = (run.File, run.File.Outputs);
-        var events = outputs.Find("mask_generation_events") ?? outputs.Find("fisher_events") ?? throw new NotCovered("the file has no events of the mask");
+        var events =
+            outputs.Find("mask_generation_events")
+            ?? outputs.Find("fisher_events")
+            ?? throw new NotCovered("the file has no events of the mask");
         var (context, watch) = Loop(run, network, events);
         var forget = ScriptedBatches.Role(file, "maskforget", "fforget", "forget");
         Tensor mask;
@@ -152,7 +158,11 @@ internal static partial class StepCase
                 break;
             case SfrOn { Gamma: { } gamma } sfron:
                 var forgetFisher = sfron.Fisher(context, forget);
-                mask = SfrOn.RatioMask(forgetFisher, sfron.Fisher(context, ScriptedBatches.Role(file, "fremain", "retain", "remain")), gamma);
+                mask = SfrOn.RatioMask(
+                    forgetFisher,
+                    sfron.Fisher(context, ScriptedBatches.Role(file, "fremain", "retain", "remain")),
+                    gamma
+                );
                 break;
             default:
                 throw new NotCovered($"{method.Name} makes no mask here");
@@ -171,7 +181,8 @@ internal static partial class StepCase
         var epsilon = hyper.Find("eps") ?? optim["eps"];
         var rate = hyper.Find("lr") ?? optim["lr"];
         var average = hyper.Find("ema_rate") ?? model.Find("ema_rate");
-        var averages = hyper.Find("ema")?.Flag() ?? run.File.Outputs["events"].Items().Any(e => e["ev"].Text() == "ema_shadow_after_update");
+        var averages =
+            hyper.Find("ema")?.Flag() ?? run.File.Outputs["events"].Items().Any(e => e["ev"].Text() == "ema_shadow_after_update");
         average?.Use();
         return new(
             iterations,

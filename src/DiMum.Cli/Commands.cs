@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 
 namespace DiMum.Cli;
 
@@ -7,7 +8,7 @@ internal static class Commands
 {
     public static int Invoke(string[] args)
     {
-        var parsed = Root().Parse(args);
+        var parsed = Root().Parse(args.Length == 0 ? ["--help"] : args);
         if (parsed.Errors.Count > 0)
         {
             Console.Error.WriteLine($"dimum: {parsed.Errors[0].Message} See dimum --help.");
@@ -17,8 +18,10 @@ internal static class Commands
         return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
     }
 
-    private static RootCommand Root() =>
+    // A RootCommand is called after its assembly; this one after what people type.
+    private static Command Root() =>
         new(
+            "dimum",
             """
             Irreversible machine unlearning for diffusion models: DiMUM, the baselines, and DiMRA, the attack that tells them apart.
 
@@ -35,6 +38,8 @@ internal static class Commands
             Evaluate(),
             Report(),
             Doctor(),
+            new HelpOption(),
+            new VersionOption(),
         };
 
     private static Command Demo()

@@ -4,25 +4,21 @@ using DiMum.Nets;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace DiMum.Runs;
+namespace DiMum.Runs.Stages;
 
 /// <summary>
 /// The auxiliary set of DiMRA's assumption (ii-b): images of the pre-trained model under the retain conditions. Made in chunks that are kept on
 /// disk, so an interrupted synthesis goes on; shared by the attacks on all methods.
 /// </summary>
-internal sealed class Synthesis(
-    Workbench bench,
-    (StageFolder Stage, Func<ITrainableDenoiser> Load) pretrained,
-    IRunObserver observer,
-    CancellationToken cancel
-)
+internal sealed class Synthesis(StageContext context, PretrainStage pretrain)
 {
     private const int Chunk = 1000;
 
-    public Dataset Images(string runFolder)
+    public Dataset Images()
     {
+        var (bench, observer) = (context.Bench, context.Observer);
         var wanted = bench.Experiment.Attack.SyntheticImages is > 0 and var n ? n : (int)bench.Retain.Count;
-        var stage = new StageFolder(runFolder, "synthesise", StageFolder.KeyOf(pretrained.Stage.Key, bench.Experiment.Sampling));
+        var stage = context.Keys.Synthesise();
         var asked = Enumerable.Range(0, wanted).Select(i => (long)bench.Classes.Retained[i % bench.Classes.Retained.Count]).ToArray();
         using var scope = NewDisposeScope();
         var parts = new List<Tensor>();
@@ -32,14 +28,14 @@ internal sealed class Synthesis(
             observer.Begin(stage.Name, 0, wanted);
             for (var from = 0; from < wanted; from += Chunk)
             {
-                cancel.ThrowIfCancellationRequested();
+                context.Cancel.ThrowIfCancellationRequested();
                 var some = asked[from..Math.Min(wanted, from + Chunk)];
                 var file = stage.File($"images-{from:D7}-{some.Length}.safetensors");
                 if (!File.Exists(file))
                 {
-                    model ??= pretrained.Load();
+                    model ??= pretrain.Load("pretrain/init");
                     var images = Pixels.ToBytes(
-                        bench.Generation.Images(model, some, bench.ImageShape, bench.Seed.At("synthesise", from), cancel)
+                        bench.Generation.Images(model, some, bench.ImageShape, bench.Seed.At("synthesise", from), context.Cancel)
                     );
                     Safetensors.Write(file, new Dictionary<string, Tensor> { ["images"] = images });
                 }

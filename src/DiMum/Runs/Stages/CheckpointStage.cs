@@ -1,0 +1,55 @@
+using System.Security.Cryptography;
+using DiMum.Checkpoints;
+using DiMum.Data;
+using DiMum.Nets;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Runs.Stages;
+
+/// <summary>Work on any checkpoint of the experiment's network, wherever its weights came from: they are its key.</summary>
+internal sealed class CheckpointStage(StageContext context)
+{
+    /// <summary>Measures it once: asked again, by hand or by an attack, the answer is read back.</summary>
+    public (string Name, string Key, Evaluation Evaluation) Evaluate(string path)
+    {
+        using var model = context.Bench.NewNetwork("checkpoint/init");
+        ModelFile.Read(path, model.Parameters);
+        var (name, key) = (NameOf(path), KeyOf(model.Parameters));
+        var stage = context.Keys.Evaluate(name, key);
+        if (stage.Done)
+            return (name, key, context.Skip<Evaluation>(stage, StageContext.Describe));
+        context.Observer.Begin(stage.Name, 0, 1);
+        return (name, key, context.Complete(stage, context.Evaluator.Evaluate(model, stage, 0, full: true), StageContext.Describe));
+    }
+
+    /// <summary>A PNG sheet, a row a class.</summary>
+    public void Sample(string path, string classes, int count, string png)
+    {
+        var bench = context.Bench;
+        using var model = bench.NewNetwork("checkpoint/init");
+        ModelFile.Read(path, model.Parameters);
+        int[] chosen =
+            classes == "all"
+                ? [.. Enumerable.Range(0, bench.Classes.Names.Count)]
+                : [Classes.Find(classes, bench.Classes.Names, "--class")];
+        var asked = chosen.SelectMany(c => Enumerable.Repeat((long)c, count)).ToArray();
+        context.Observer.Begin("sample", 0, 1);
+        using var scope = NewDisposeScope();
+        var images = bench.Generation.Images(model, asked, bench.ImageShape, bench.Seed.At("sample"), context.Cancel);
+        ImageWriter.Grid(Pixels.ToBytes(images), count, Math.Max(1, 64 / bench.Train.Height), png);
+        context.Observer.End("sample", $"{asked.Length} images", alreadyDone: false);
+    }
+
+    // Every stage's weights are called model.safetensors: its folder tells more.
+    private static string NameOf(string path) =>
+        Path.GetFileNameWithoutExtension(path) is var name and not "model"
+            ? name
+            : Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path))!);
+
+    private static string KeyOf(ParameterVector parameters)
+    {
+        using var flat = parameters.Snapshot();
+        return StageFolder.KeyOf(Convert.ToHexString(SHA256.HashData(flat.cpu().bytes)));
+    }
+}

@@ -1,0 +1,74 @@
+using DiMum.Data;
+using DiMum.Nets;
+using DiMum.Optimization;
+using DiMum.Unlearning;
+
+namespace DiMum.Runs.Stages;
+
+/// <summary>Unlearning by one method, from the pre-trained weights or, for retraining, from fresh ones.</summary>
+internal sealed class UnlearnStage(StageContext context, PretrainStage pretrain)
+{
+    public (StageFolder Stage, MethodResult Result) Run(MethodSettings settings)
+    {
+        var method = MethodRegistry.Create(settings);
+        var stage = context.Keys.Unlearn(settings);
+        var before = method.StartsFromScratch ? null : pretrain.Run().Outcome.Evaluation;
+        if (stage.Done)
+            return (stage, context.Skip<MethodResult>(stage, Describe));
+
+        var purpose = $"{settings.Name}/init";
+        using var model = method.StartsFromScratch ? context.Bench.NewNetwork(purpose) : pretrain.Load(purpose);
+        using var rule = method.Prepare(Situation(model, method, settings));
+        var trained = context.Train(
+            new(
+                stage,
+                model,
+                rule,
+                new TrainerSettings(settings.Iterations, new LearningRate(settings.Rate, settings.Decay)),
+                context.Bench.Seed.At("unlearn"),
+                context.Experiment.Pretrain.CheckpointEvery,
+                EvaluateAt(method, settings.Iterations),
+                step => context.Evaluator.Evaluate(model, stage, step, full: true)
+            )
+        );
+        Evaluation[] start = before is null ? [] : [before with { Step = 0 }];
+        var result = new MethodResult(
+            settings.Name,
+            method.Reading,
+            method.Source,
+            settings.Iterations,
+            (int)trained.Updates,
+            trained.Seconds / settings.Iterations,
+            [.. start, .. trained.Curve],
+            trained.Curve[^1],
+            []
+        );
+        return (stage, context.Complete(stage, result, Describe));
+    }
+
+    private UnlearningContext Situation(ClassConditionalUNet model, IUnlearningMethod method, MethodSettings settings)
+    {
+        var bench = context.Bench;
+        var (train, classes) = (bench.Train, bench.Classes);
+        return new(
+            model,
+            bench.Schedule,
+            bench.Batches(method.StartsFromScratch ? "pretrain" : "unlearn", settings.BatchSize),
+            Pairing.Forget(train, classes.UnlearnedSet),
+            Pairing.Retain(train, classes.UnlearnedSet),
+            Pairing.Memorization(train, classes.UnlearnedSet, classes.AlternativeSet),
+            bench.Alternative,
+            settings.Iterations,
+            settings.Clip
+        );
+    }
+
+    // Retraining has no curve of forgetting: a model that never saw the class is measured at its end alone.
+    private HashSet<int> EvaluateAt(IUnlearningMethod method, int iterations)
+    {
+        var shares = method.StartsFromScratch ? [] : context.Experiment.Evaluate.UnlearnAt;
+        return shares.Select(share => (int)Math.Round(share * iterations)).Where(n => n > 0).Append(iterations).ToHashSet();
+    }
+
+    private static string Describe(MethodResult result) => StageContext.Describe(result.Final);
+}

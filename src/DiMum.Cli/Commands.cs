@@ -37,6 +37,7 @@ internal static class Commands
             Sample(),
             Evaluate(),
             Report(),
+            VerifyCommand.Create(),
             Doctor(),
             new HelpOption(),
             new VersionOption(),

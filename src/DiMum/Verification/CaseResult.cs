@@ -39,6 +39,8 @@ public sealed record CaseResult(
 {
     public override string ToString()
     {
+        if (Status == CaseStatus.Pending && Checks == 0)
+            return $"{Status, -8}{Case, -32} {Message}";
         var head = FormattableString.Invariant(
             $"{Status, -8}{Case, -32} {Checks, 7} checks, worst {Worst:0.000} of tolerance, {Seconds:0.0} s"
         );

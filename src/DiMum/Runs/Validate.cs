@@ -1,4 +1,5 @@
 using DiMum.Diffusion;
+using DiMum.Unlearning;
 
 namespace DiMum.Runs;
 
@@ -55,6 +56,13 @@ internal static class Validate
             AtLeast($"{at}.batch-size", method.BatchSize, 1);
             Positive($"{at}.rate", method.Rate);
             Share($"{at}.mask-ratio", method.MaskRatio);
+            Share($"{at}.sparsity", method.Sparsity);
+            AtLeast($"{at}.inner-passes", method.InnerPasses, 1);
+            AtLeast($"{at}.prune-batches", method.PruneBatches, 1);
+            AtLeast($"{at}.memories", method.Memories, 1);
+            AtLeast($"{at}.project-every", method.ProjectEvery ?? 0, 0);
+            AtLeast($"{at}.denoising-steps", method.DenoisingSteps, 1);
+            ParameterSelection.Parse(method.Parameters);
         }
 
         var twice = e.Unlearn.Methods.GroupBy(m => m.Name).FirstOrDefault(g => g.Count() > 1);

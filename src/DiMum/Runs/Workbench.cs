@@ -61,10 +61,10 @@ internal sealed class Workbench : IDisposable
     }
 
     /// <summary>Batches for a stage; one <paramref name="purpose"/> for all methods gives them common random numbers.</summary>
-    public IBatchSource Batches(string purpose, int batchSize) =>
+    public IBatchSource Batches(string purpose, int batchSize, Loader loader = Loader.Shuffled) =>
         new SeededBatches(
             Schedule,
-            new DrawSettings(batchSize, Experiment.Diffusion.Times, Experiment.Diffusion.DropProbability, Experiment.Data.Flip),
+            new DrawSettings(batchSize, Experiment.Diffusion.Times, Experiment.Diffusion.DropProbability, Experiment.Data.Flip, loader),
             Seed.At(purpose),
             Device
         );

@@ -164,6 +164,13 @@ public sealed record UnlearnSettings
 public sealed record MethodSettings
 {
     public string Name { get; init; } = "";
+
+    /// <summary>Whether <paramref name="names"/> have its name, which means all its readings, or its label.</summary>
+    public bool IsIn(IReadOnlyList<string> names) => names.Contains(Name) || names.Contains(Label);
+
+    /// <summary>The name, with the reading where it is not the published one: tells stages of one method apart.</summary>
+    public string Label => Reading == MethodReading.AsPublished ? Name : $"{Name}-{YamlRecord.Key($"{Reading}")}";
+
     public int Iterations { get; init; } = 10_000;
     public int BatchSize { get; init; } = 128;
     public double Rate { get; init; } = 1e-4;

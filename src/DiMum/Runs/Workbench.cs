@@ -34,6 +34,7 @@ internal sealed class Workbench : IDisposable
             experiment.Sampling.BatchSize
         );
         Generation.Sampler.Times(Schedule.Steps);
+        CheckSelections();
     }
 
     public Experiment Experiment { get; }
@@ -101,6 +102,17 @@ internal sealed class Workbench : IDisposable
             },
             _ => throw new ArgumentOutOfRangeException(nameof(s), s.Sampler, null),
         };
+
+    // A choice of weights that this network lacks is found now, not after pre-training.
+    private void CheckSelections()
+    {
+        var choices = Experiment.Unlearn.Methods.SelectMany(m => new[] { m.Parameters, m.Trimmed }).Distinct().Except(["all"]).ToList();
+        if (choices.Count == 0)
+            return;
+        using var network = NewNetwork("selections");
+        foreach (var choice in choices)
+            ParameterSelection.Parse(choice).Mask(network.Parameters)?.Dispose();
+    }
 
     public void Dispose()
     {

@@ -95,6 +95,36 @@ let private sfrOn (balance: Loss.Balance) (scene: Scene) held =
     [ fun theta -> -alpha * SfrOn.adaptive weights (perImage theta)
       fun theta -> balance.Retain * Loss.eps Loss.SumPerImage scene.Table (net theta) scene.Draws.Retain ]
 
+/// EraseDiff's K in these laws.
+let passes = 2
+
+let private towardsBenign (scene: Scene) held theta =
+    Loss.relabel bothSums { Retain = 0.0; Unlearning = 1.0 } scene.Table benign (net held) (net theta) scene.Draws
+
+let private retainLoss (scene: Scene) theta = Loss.eps Loss.SumPerImage scene.Table (net theta) scene.Draws.Retain
+
+/// θ does not move between the updates here, so the inner losses are all the same. Without a weight there is no inner loop.
+let private eraseDiff (balance: Loss.Balance) (scene: Scene) held =
+    let forget = towardsBenign scene held
+    let inner = if balance.Unlearning = 0.0 then [] else List.replicate passes forget
+    let average = if inner.IsEmpty then 0.0 else forget held
+
+    inner
+    @ [ fun theta -> EraseDiff.objective balance.Unlearning (balance.Retain * retainLoss scene theta) (forget theta) average ]
+
+/// With one step of denoising there is none before the only visited time, 0: x_T is looked at as it is.
+let private esd (balance: Loss.Balance) (scene: Scene) held =
+    let draws = scene.Draws.Unlearning
+    let predict theta condition (draw: Loss.Draw<int>) = net theta draw.Noise 0 (condition draw.Condition)
+
+    let target draw =
+        Esd.target (Esd.FromNull 1.0) (predict held id draw) (predict held (fun _ -> -1) draw)
+
+    let erased theta =
+        Loss.squaredError Loss.SumPerImage (Array.map target draws) (draws |> Array.map (predict theta id))
+
+    [ fun theta -> balance.Unlearning * erased theta + balance.Retain * retainLoss scene theta ]
+
 let private retainOnly name =
     { Name = name
       Unlearns = None
@@ -116,6 +146,24 @@ let methods =
         Unlearns = Some "forget"
         Relabels = false
         Losses = sfrOn }
+      { Name = "EraseDiff"
+        Unlearns = Some "forget"
+        Relabels = false
+        Losses = eraseDiff }
+      { Name = "Scissorhands"
+        Unlearns = Some "forget"
+        Relabels = false
+        Losses =
+          fun balance scene held -> [ fun theta -> Loss.relabel bothSums balance scene.Table benign (net held) (net theta) scene.Draws ] }
+      { Name = "ESD"
+        Unlearns = Some "forget"
+        Relabels = false
+        Losses = esd }
+      { Name = "concept-ablation"
+        Unlearns = Some "memorization"
+        Relabels = false
+        Losses =
+          fun balance scene held -> [ fun theta -> Loss.relabel bothSums balance scene.Table benign (net held) (net theta) scene.Draws ] }
       { Name = "gradient-ascent"
         Unlearns = Some "forget"
         Relabels = false
@@ -132,7 +180,11 @@ let create (case: MethodCase) masked (balance: Loss.Balance) =
             Unlearning = balance.Unlearning,
             MaskRatio = (if masked then 0.5 else 0.0),
             Gamma = (if masked then 1.0 else 0.0),
-            Lambda = lambda
+            Lambda = lambda,
+            InnerPasses = passes,
+            Sparsity = 1.0,
+            ProjectEvery = (if masked then 1 else 0),
+            DenoisingSteps = 1
         )
     )
 

@@ -57,6 +57,16 @@ type Update = global.DiMum.Unlearning.Update
 type DiMumMethod = global.DiMum.Unlearning.Methods.DiMum
 type RetainOnly = global.DiMum.Unlearning.Methods.RetainOnly
 type SalUn = global.DiMum.Unlearning.Methods.SalUn
+type EraseDiff = global.DiMum.Unlearning.Methods.EraseDiff
+type EraseDiffLoop = global.DiMum.Unlearning.Methods.EraseDiffLoop
+type Scissorhands = global.DiMum.Unlearning.Methods.Scissorhands
+type Esd = global.DiMum.Unlearning.Methods.Esd
+type EsdLatent = global.DiMum.Unlearning.Methods.EsdLatent
+type FrozenWeights = global.DiMum.Unlearning.FrozenWeights
+type MethodReading = global.DiMum.Unlearning.MethodReading
+type ParameterSelection = global.DiMum.Unlearning.ParameterSelection
+type Loader = global.DiMum.Unlearning.Loader
+type GemProjection = global.DiMum.Optimization.GemProjection
 type SfrOn = global.DiMum.Unlearning.Methods.SfrOn
 type DiMRA = global.DiMum.Attacks.DiMRA
 

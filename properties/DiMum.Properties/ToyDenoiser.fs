@@ -58,4 +58,6 @@ type ListedBatches(next: string -> int -> Loss.Draw<int>[], pass: string -> Loss
     interface Lib.IBatchSource with
         member _.Next(pairing, step) = batch (next pairing.Name step)
         member _.Pass pairing = pass pairing.Name |> Seq.map batch
+        member _.PassLength pairing = (pass pairing.Name).Length
+        member _.Conditions(pairing, step) = (batch (next pairing.Name step)).Condition
         member _.Redrop(condition, _, _) = condition

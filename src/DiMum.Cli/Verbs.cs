@@ -123,9 +123,10 @@ internal static class Verbs
     private static string FolderOf(Experiment experiment, Shared shared) => shared.Out ?? Path.Combine("runs", experiment.Name);
 
     private static MethodSettings MethodOf(Experiment experiment, string name) =>
-        experiment.Unlearn.Methods.FirstOrDefault(m => m.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+        experiment.Unlearn.Methods.FirstOrDefault(m => m.Label.Equals(name, StringComparison.OrdinalIgnoreCase))
+        ?? experiment.Unlearn.Methods.FirstOrDefault(m => m.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
         ?? throw new UserError(
-            $"method '{name}': this experiment has {string.Join(", ", experiment.Unlearn.Methods.Select(m => m.Name))}; add it to unlearn.methods"
+            $"method '{name}': this experiment has {string.Join(", ", experiment.Unlearn.Methods.Select(m => m.Label))}; add it to unlearn.methods"
         );
 
     private static (Experiment, Shared) Resolve(string target, Shared shared)

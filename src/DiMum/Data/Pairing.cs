@@ -93,6 +93,16 @@ public sealed class PairReader(Pairing pairing, Seed seed)
     public (Tensor Images, Tensor Conditions) Batch(long step, int size) =>
         pairing.Gather(order.At(step * size, size), conditions?.At(step * size, size));
 
+    /// <summary>Places of step <paramref name="step"/>'s images in the pairing.</summary>
+    public long[] Places(long step, int size) => order.At(step * size, size);
+
+    /// <summary>The first <paramref name="size"/> images in the data set's order, or all where it has fewer: no shuffling.</summary>
+    public (Tensor Images, Tensor Conditions) First(int size)
+    {
+        long[] Some(int count) => [.. Enumerable.Range(0, Math.Min(size, pairing.Count)).Select(i => (long)i % count)];
+        return pairing.Gather(Some(pairing.Count), pairing.ConditionCount is { } n ? Some(n) : null);
+    }
+
     /// <summary>The images of one pass over the whole pairing, the last batch smaller.</summary>
     public IEnumerable<(Tensor Images, Tensor Conditions)> Pass(int size)
     {

@@ -129,6 +129,16 @@ public sealed class ParameterVector : IDisposable
         return flat.narrow(0, p.Offset, p.Count).view(p.Shape);
     }
 
+    /// <summary>Values of a parameter at birth by its <see cref="Init"/>, float64 in its shape.</summary>
+    public static Tensor Fresh(Parameter p, Generator generator) =>
+        p.Init.Kind switch
+        {
+            InitKind.Constant => full(p.Shape, p.Init.Scale, ScalarType.Float64),
+            InitKind.Uniform => rand(p.Shape, ScalarType.Float64, generator: generator).mul_(2).sub_(1).mul_(p.Init.Scale),
+            InitKind.Normal => randn(p.Shape, ScalarType.Float64, generator: generator).mul_(p.Init.Scale),
+            _ => throw new InvalidOperationException($"unknown init {p.Init.Kind}"),
+        };
+
     public void Dispose()
     {
         foreach (var p in Entries)
@@ -140,23 +150,8 @@ public sealed class ParameterVector : IDisposable
     private void Bind(Parameter p, Generator generator)
     {
         using var scope = NewDisposeScope();
-        var view = Values.narrow(0, p.Offset, p.Count).view(p.Shape);
-        switch (p.Init.Kind)
-        {
-            case InitKind.Constant:
-                view.fill_(p.Init.Scale);
-                break;
-            case InitKind.Uniform:
-                view.copy_(rand(p.Shape, ScalarType.Float64, generator: generator).mul_(2).sub_(1).mul_(p.Init.Scale));
-                break;
-            case InitKind.Normal:
-                view.copy_(randn(p.Shape, ScalarType.Float64, generator: generator).mul_(p.Init.Scale));
-                break;
-            default:
-                throw new InvalidOperationException($"unknown init {p.Init.Kind}");
-        }
-
-        p.Value = view.detach().requires_grad_(true).DetachFromDisposeScope();
+        Values.narrow(0, p.Offset, p.Count).view(p.Shape).copy_(Fresh(p, generator));
+        p.Value = Values.narrow(0, p.Offset, p.Count).view(p.Shape).detach().requires_grad_(true).DetachFromDisposeScope();
         p.Value.grad = Gradient.narrow(0, p.Offset, p.Count).view(p.Shape);
     }
 }

@@ -18,11 +18,15 @@ public sealed class GradientTransform
     /// <summary>The gradient as it is.</summary>
     public static GradientTransform None { get; } = new([], []);
 
-    /// <summary>Then g ← g · min(1, c/(‖g‖₂ + 1e-6)), as <c>clip_grad_norm_</c>.</summary>
-    public GradientTransform ThenClip(double maxNorm) => new([.. steps, g => Clip(g, maxNorm)], [.. bounds, maxNorm]);
+    /// <summary>Then g ← g · min(1, c/(‖g‖₂ + 1e-6)), as <c>clip_grad_norm_</c>; c = ∞ clips nothing.</summary>
+    public GradientTransform ThenClip(double maxNorm) =>
+        double.IsPositiveInfinity(maxNorm) ? this : new([.. steps, g => Clip(g, maxNorm)], [.. bounds, maxNorm]);
 
     /// <summary>Then g ← g ⊙ mask; <paramref name="mask"/> is [n] of 0 and 1 and outlives this transform.</summary>
     public GradientTransform ThenMask(Tensor mask) => new([.. steps, g => g.mul_(mask)], [.. bounds, null]);
+
+    /// <summary>Then whatever <paramref name="step"/> does to the flat gradient [n], in place, without gradient.</summary>
+    public GradientTransform Then(Action<Tensor> step) => new([.. steps, step], [.. bounds, null]);
 
     /// <summary>
     /// The same transform under observation: <paramref name="clipping"/> sees (bound, gradient) before each clipping,

@@ -32,7 +32,7 @@ internal static class Description
         );
         foreach (var m in e.Unlearn.Methods)
             Add(
-                m.Name,
+                m.Label,
                 $"{m.Iterations} iterations of batch {m.BatchSize}, lr {Number(m.Rate)} {YamlRecord.Key($"{m.Decay}")}; {MethodRegistry.Create(m).Source}"
             );
         Add(

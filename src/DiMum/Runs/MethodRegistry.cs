@@ -9,18 +9,27 @@ public static class MethodRegistry
 {
     private static readonly Dictionary<string, Func<MethodSettings, IUnlearningMethod>> Known = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["DiMUM"] = s => new Unlearning.Methods.DiMum(Balance(s)),
-        ["SalUn"] = s => new SalUn(Balance(s), s.MaskRatio > 0 ? s.MaskRatio : null, Guidance.ByWeight(s.MaskGuidanceWeight)),
-        ["SFR-on"] = s => new SfrOn(
-            Balance(s),
-            s.UnlearningDecay,
-            s.Lambda,
-            s.Gamma > 0 ? s.Gamma : null,
-            Guidance.ByWeight(s.MaskGuidanceWeight)
-        ),
-        ["gradient-ascent"] = s => new GradientAscent(Balance(s)),
-        ["fine-tune-retain"] = _ => new RetainOnly(FromScratch: false),
-        ["retrain"] = _ => new RetainOnly(FromScratch: true),
+        ["DiMUM"] = s => Published(s, "no code of it was released", new Unlearning.Methods.DiMum(Balance(s, 1, 1))),
+        ["SalUn"] = s => new SalUn(Balance(s, 1e-3, 1), AboveZero(s.MaskRatio), MaskGuidance(s)) { Read = SalUnReading.Of(s.Reading) },
+        ["SFR-on"] = s => new SfrOn(Balance(s, 1, 10), s.UnlearningDecay, s.Lambda, AboveZero(s.Gamma), MaskGuidance(s))
+        {
+            Read = NotOfBenchmark(s),
+        },
+        ["EraseDiff"] = s => new EraseDiff(Balance(s, 1, 0.1), s.InnerPasses, s.AdaptiveMargin) { Loop = EraseDiffLoop.Of(s.Reading) },
+        ["Scissorhands"] = s => new Scissorhands(Balance(s, 1, 0.1), s.Sparsity, s.PruneBatches, s.Memories, ProjectEvery(s))
+        {
+            Read = ScissorhandsReading.Of(s.Reading),
+            Trimmed = ParameterSelection.Parse(s.Trimmed),
+        },
+        ["ESD"] = s => new Esd(Balance(s, 0, 1), s.EraseStrength, Guidance.ByScale(s.StartGuidanceScale), s.DenoisingSteps)
+        {
+            Latent = Esd.LatentOf(s.Reading),
+        },
+        ["concept-ablation"] = s =>
+            Published(s, "its released code is tied to text prompts", new ConceptAblation(Balance(s, 0, 1), s.AblationTarget)),
+        ["gradient-ascent"] = s => Published(s, "it has no code of its own", new GradientAscent(Balance(s, 1, 1))),
+        ["fine-tune-retain"] = s => Published(s, "it has no code of its own", new RetainOnly(FromScratch: false)),
+        ["retrain"] = s => Published(s, "it has no code of its own", new RetainOnly(FromScratch: true)),
     };
 
     /// <summary>All names.</summary>
@@ -39,5 +48,22 @@ public static class MethodRegistry
         );
     }
 
-    private static Balance Balance(MethodSettings s) => new(s.Retain, s.Unlearning);
+    // The settings' weights, or the method's own.
+    private static Balance Balance(MethodSettings s, double retain, double unlearning) =>
+        new(s.Retain ?? retain, s.Unlearning ?? unlearning);
+
+    private static Guidance MaskGuidance(MethodSettings s) => Guidance.ByWeight(s.MaskGuidanceWeight);
+
+    private static double? AboveZero(double value) => value > 0 ? value : null;
+
+    // The benchmark has the projection, every tenth iteration, and leaves it off.
+    private static int ProjectEvery(MethodSettings s) => s.ProjectEvery ?? (s.Reading == MethodReading.AsPublished ? 1 : 0);
+
+    private static MethodReading NotOfBenchmark(MethodSettings s) =>
+        s.Reading != MethodReading.AsReleasedInUnlearnCanvas
+            ? s.Reading
+            : throw MethodReadings.Refused(s.Name, s.Reading, $"{MethodReadings.UnlearnCanvas} has no port of it");
+
+    private static IUnlearningMethod Published(MethodSettings s, string why, IUnlearningMethod method) =>
+        s.Reading == MethodReading.AsPublished ? method : throw MethodReadings.Refused(s.Name, s.Reading, why);
 }

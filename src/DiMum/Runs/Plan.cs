@@ -14,7 +14,7 @@ public static class Plan
         var text = new StringBuilder();
         text.Append(YamlRecord.Write(e)).Append('\n');
         text.Append("# stages\n");
-        var attacked = e.Unlearn.Methods.Where(m => e.Attack.Methods.Count == 0 || e.Attack.Methods.Contains(m.Name)).ToList();
+        var attacked = e.Unlearn.Methods.Where(m => e.Attack.Methods.Count == 0 || m.IsIn(e.Attack.Methods)).ToList();
         Line("classifier", $"{e.Classifier.Iterations:n0} steps");
         Line(
             "pretrain",
@@ -24,7 +24,7 @@ public static class Plan
         {
             var method = MethodRegistry.Create(m);
             Line(
-                $"unlearn-{m.Name}",
+                $"unlearn-{m.Label}",
                 $"{m.Iterations:n0} iterations, {(long)m.Iterations * method.UpdatesPerIteration:n0} optimiser steps ({Share(m.Iterations, e.Pretrain.Iterations)} of pre-training)"
             );
         }
@@ -32,7 +32,7 @@ public static class Plan
         foreach (var m in attacked)
         foreach (var a in e.Attack.Assumptions)
             Line(
-                $"attack-{m.Name}-{DiMRA.Label(a)}",
+                $"attack-{m.Label}-{DiMRA.Label(a)}",
                 $"{e.Attack.Iterations:n0} steps ({Share(e.Attack.Iterations, e.Pretrain.Iterations)} of pre-training), AR_a at {e.Attack.EvaluateAt.Count + 1} points"
             );
         var steps =

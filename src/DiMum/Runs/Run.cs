@@ -65,7 +65,7 @@ public sealed class Run : IDisposable
     public AttackResult Attack(MethodSettings settings, Assumption assumption)
     {
         var (stage, result) = unlearn.Run(settings);
-        return attack.Run(settings.Name, stage.Model, stage.Key, result.Final, assumption);
+        return attack.Run(settings.Label, stage.Model, stage.Key, result.Final, assumption);
     }
 
     /// <summary>DiMRA against any checkpoint of this experiment's network.</summary>
@@ -88,7 +88,7 @@ public sealed class Run : IDisposable
         RealSamples(Path.Combine(Folder, realSamples));
         var planned = Experiment.Unlearn.Methods;
         var attacks = planned
-            .Where(m => Experiment.Attack.Methods.Count == 0 || Experiment.Attack.Methods.Contains(m.Name))
+            .Where(m => Experiment.Attack.Methods.Count == 0 || m.IsIn(Experiment.Attack.Methods))
             .SelectMany(m => Experiment.Attack.Assumptions, (m, a) => (Method: m, Assumption: a))
             .ToList();
         Work(planned, attacks).Run(Workers);
@@ -125,15 +125,15 @@ public sealed class Run : IDisposable
         Add("pretrain", () => pretrain.Run());
         Add("classifier", () => Classify());
         foreach (var m in planned.OrderByDescending(m => MethodRegistry.Create(m).StartsFromScratch)) // those need not wait for pre-training
-            Add($"unlearn-{m.Name}", () => Unlearn(m), MethodRegistry.Create(m).StartsFromScratch ? [] : ["pretrain"]);
+            Add($"unlearn-{m.Label}", () => Unlearn(m), MethodRegistry.Create(m).StartsFromScratch ? [] : ["pretrain"]);
         var synthesised = attacks.Any(a => a.Assumption == Assumption.Synthesised);
         if (synthesised)
             Add("synthesise", () => attack.Auxiliary(Assumption.Synthesised).Dispose(), "pretrain");
         foreach (var (m, a) in attacks)
             Add(
-                $"attack-{m.Name}-{DiMRA.Label(a)}",
+                $"attack-{m.Label}-{DiMRA.Label(a)}",
                 () => Attack(m, a),
-                a == Assumption.Synthesised ? ["synthesise", $"unlearn-{m.Name}"] : [$"unlearn-{m.Name}"]
+                a == Assumption.Synthesised ? ["synthesise", $"unlearn-{m.Label}"] : [$"unlearn-{m.Label}"]
             );
         return jobs;
 

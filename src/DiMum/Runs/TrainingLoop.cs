@@ -38,7 +38,7 @@ internal sealed class TrainingLoop(IRunObserver observer, CancellationToken canc
         var total = plan.Settings.Iterations;
         Directory.CreateDirectory(stage.Path);
         using var trainer = new Trainer(plan.Model, plan.Rule, plan.Settings, plan.Seed);
-        var seconds = Restore(stage, plan.Model, trainer);
+        var seconds = Restore(stage, plan, trainer);
         var curve = CutBack<Evaluation>(stage.Curve, e => e.Step <= trainer.Iteration);
         CutBack<LossLine>(stage.Metrics, l => l.Iteration <= trainer.Iteration);
         using var board = new Board(stage);
@@ -70,14 +70,14 @@ internal sealed class TrainingLoop(IRunObserver observer, CancellationToken canc
             {
                 AppendLines(stage.Metrics, pending);
                 pending.Clear();
-                Save(stage, plan.Model, trainer, seconds + clock.Elapsed.TotalSeconds);
+                Save(stage, plan, trainer, seconds + clock.Elapsed.TotalSeconds);
             }
 
             cancel.ThrowIfCancellationRequested();
         }
 
         ModelFile.Write(stage.Model, plan.Model.Parameters, trainer.Ema?.Shadow, Metadata(plan));
-        return new(curve, trainer.Adam.Steps, seconds + clock.Elapsed.TotalSeconds);
+        return new(curve, trainer.Updates, seconds + clock.Elapsed.TotalSeconds);
     }
 
     private static Dictionary<string, string> Metadata(TrainingPlan plan) =>
@@ -90,16 +90,18 @@ internal sealed class TrainingLoop(IRunObserver observer, CancellationToken canc
             ["iterations"] = plan.Settings.Iterations.ToString(CultureInfo.InvariantCulture),
         };
 
-    private static void Save(StageFolder stage, ITrainableDenoiser model, Trainer trainer, double seconds)
+    private static void Save(StageFolder stage, TrainingPlan plan, Trainer trainer, double seconds)
     {
         var tensors = new Dictionary<string, Tensor>
         {
-            ["theta"] = model.Parameters.Values,
+            ["theta"] = plan.Model.Parameters.Values,
             ["adam.m"] = trainer.Adam.FirstMoment,
             ["adam.v"] = trainer.Adam.SecondMoment,
         };
         if (trainer.Ema is { } ema)
             tensors["ema"] = ema.Shadow;
+        foreach (var (name, value) in plan.Rule.Memory)
+            tensors["rule." + name] = value;
         Safetensors.Write(
             stage.Checkpoint,
             tensors,
@@ -107,12 +109,13 @@ internal sealed class TrainingLoop(IRunObserver observer, CancellationToken canc
             {
                 ["iteration"] = trainer.Iteration.ToString(CultureInfo.InvariantCulture),
                 ["adam.steps"] = trainer.Adam.Steps.ToString(CultureInfo.InvariantCulture),
+                ["updates"] = trainer.Updates.ToString(CultureInfo.InvariantCulture),
                 ["seconds"] = seconds.ToString("R", CultureInfo.InvariantCulture),
             }
         );
     }
 
-    private static double Restore(StageFolder stage, ITrainableDenoiser model, Trainer trainer)
+    private static double Restore(StageFolder stage, TrainingPlan plan, Trainer trainer)
     {
         if (!File.Exists(stage.Checkpoint))
             return 0;
@@ -120,12 +123,15 @@ internal sealed class TrainingLoop(IRunObserver observer, CancellationToken canc
         using var none = no_grad();
         try
         {
-            model.Parameters.Load(tensors["theta"]);
+            plan.Model.Parameters.Load(tensors["theta"]);
             trainer.Adam.FirstMoment.copy_(tensors["adam.m"]);
             trainer.Adam.SecondMoment.copy_(tensors["adam.v"]);
             trainer.Ema?.Shadow.copy_(tensors["ema"]);
+            foreach (var (name, value) in plan.Rule.Memory)
+                value.copy_(tensors["rule." + name]);
             trainer.Iteration = int.Parse(metadata["iteration"], CultureInfo.InvariantCulture);
             trainer.Adam.Steps = long.Parse(metadata["adam.steps"], CultureInfo.InvariantCulture);
+            trainer.Updates = long.Parse(metadata["updates"], CultureInfo.InvariantCulture);
             return double.Parse(metadata["seconds"], CultureInfo.InvariantCulture);
         }
         catch (Exception e) when (e is KeyNotFoundException or FormatException or ArgumentException)

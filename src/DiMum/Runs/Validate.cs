@@ -1,4 +1,5 @@
 using DiMum.Diffusion;
+using DiMum.Unlearning;
 
 namespace DiMum.Runs;
 
@@ -50,17 +51,24 @@ internal static class Validate
         foreach (var method in e.Unlearn.Methods)
         {
             MethodRegistry.Create(method);
-            var at = $"unlearn.methods.{method.Name}";
+            var at = $"unlearn.methods.{method.Label}";
             AtLeast($"{at}.iterations", method.Iterations, 1);
             AtLeast($"{at}.batch-size", method.BatchSize, 1);
             Positive($"{at}.rate", method.Rate);
             Share($"{at}.mask-ratio", method.MaskRatio);
+            Share($"{at}.sparsity", method.Sparsity);
+            AtLeast($"{at}.inner-passes", method.InnerPasses, 1);
+            AtLeast($"{at}.prune-batches", method.PruneBatches, 1);
+            AtLeast($"{at}.memories", method.Memories, 1);
+            AtLeast($"{at}.project-every", method.ProjectEvery ?? 0, 0);
+            AtLeast($"{at}.denoising-steps", method.DenoisingSteps, 1);
+            ParameterSelection.Parse(method.Parameters);
         }
 
-        var twice = e.Unlearn.Methods.GroupBy(m => m.Name).FirstOrDefault(g => g.Count() > 1);
+        var twice = e.Unlearn.Methods.GroupBy(m => m.Label).FirstOrDefault(g => g.Count() > 1);
         if (twice is not null)
-            throw new UserError($"unlearn.methods names '{twice.Key}' twice; give each method once");
-        foreach (var name in e.Attack.Methods.Where(n => e.Unlearn.Methods.All(m => m.Name != n)))
+            throw new UserError($"unlearn.methods names '{twice.Key}' twice; give each method once a reading");
+        foreach (var name in e.Attack.Methods.Where(n => e.Unlearn.Methods.All(m => !m.IsIn([n]))))
             throw new UserError($"attack.methods names '{name}', which unlearn.methods does not have");
     }
 

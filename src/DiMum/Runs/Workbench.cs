@@ -34,6 +34,7 @@ internal sealed class Workbench : IDisposable
             experiment.Sampling.BatchSize
         );
         Generation.Sampler.Times(Schedule.Steps);
+        CheckSelections();
     }
 
     public Experiment Experiment { get; }
@@ -61,10 +62,10 @@ internal sealed class Workbench : IDisposable
     }
 
     /// <summary>Batches for a stage; one <paramref name="purpose"/> for all methods gives them common random numbers.</summary>
-    public IBatchSource Batches(string purpose, int batchSize) =>
+    public IBatchSource Batches(string purpose, int batchSize, Loader loader = Loader.Shuffled) =>
         new SeededBatches(
             Schedule,
-            new DrawSettings(batchSize, Experiment.Diffusion.Times, Experiment.Diffusion.DropProbability, Experiment.Data.Flip),
+            new DrawSettings(batchSize, Experiment.Diffusion.Times, Experiment.Diffusion.DropProbability, Experiment.Data.Flip, loader),
             Seed.At(purpose),
             Device
         );
@@ -101,6 +102,17 @@ internal sealed class Workbench : IDisposable
             },
             _ => throw new ArgumentOutOfRangeException(nameof(s), s.Sampler, null),
         };
+
+    // A choice of weights that this network lacks is found now, not after pre-training.
+    private void CheckSelections()
+    {
+        var choices = Experiment.Unlearn.Methods.SelectMany(m => new[] { m.Parameters, m.Trimmed }).Distinct().Except(["all"]).ToList();
+        if (choices.Count == 0)
+            return;
+        using var network = NewNetwork("selections");
+        foreach (var choice in choices)
+            ParameterSelection.Parse(choice).Mask(network.Parameters)?.Dispose();
+    }
 
     public void Dispose()
     {

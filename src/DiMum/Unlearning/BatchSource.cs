@@ -14,20 +14,41 @@ public interface IBatchSource
     /// <summary>One pass over <paramref name="pairing"/>, nothing dropped, the reader disposes each batch: what masks and Fisher weights are accumulated over.</summary>
     IEnumerable<NoisedBatch> Pass(Pairing pairing);
 
+    /// <summary>Batches of one pass over <paramref name="pairing"/>.</summary>
+    int PassLength(Pairing pairing);
+
+    /// <summary>The conditions of the batch of <paramref name="pairing"/> at <paramref name="step"/>, none dropped; draws nothing.</summary>
+    Condition Conditions(Pairing pairing, int step);
+
     /// <summary>A fresh choice of dropped conditions for <paramref name="condition"/>, independent of the one it has.</summary>
     Condition Redrop(Condition condition, string purpose, int step);
+}
+
+/// <summary>How batches are taken from a data set, as published and in released code.</summary>
+public enum Loader
+{
+    /// <summary>All of it, shuffled anew every epoch, mirrored anew at each access.</summary>
+    Shuffled,
+
+    /// <summary>The same, but whether an image is mirrored is drawn once and stays (Unlearn-Saliency@a6e89fd, Unified-Unlearning@36bb7f6).</summary>
+    FrozenFlips,
+
+    /// <summary>The first B images of the set at every step: unshuffled loaders that are opened anew each time (UnlearnCanvas@920cfd1).</summary>
+    FirstBatch,
 }
 
 /// <summary>How a loop draws.</summary>
 /// <param name="BatchSize">B.</param>
 /// <param name="Times">How t is drawn.</param>
 /// <param name="DropProbability">Share of conditions replaced by ∅ (classifier-free guidance; 0.1 in the released code).</param>
-/// <param name="Flip">Whether half of the images are mirrored, drawn anew at each access.</param>
+/// <param name="Flip">Whether half of the images are mirrored.</param>
+/// <param name="Loader">How the images are read.</param>
 public sealed record DrawSettings(
     int BatchSize = 128,
     TimestepDraw Times = TimestepDraw.Antithetic,
     double DropProbability = 0.1,
-    bool Flip = false
+    bool Flip = false,
+    Loader Loader = Loader.Shuffled
 );
 
 /// <summary>
@@ -41,22 +62,31 @@ public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings,
     public NoisedBatch Next(Pairing pairing, int step)
     {
         using var scope = NewDisposeScope();
-        var (bytes, conditions) = Reader(pairing).Batch(step, settings.BatchSize);
+        var (bytes, conditions) = Read(pairing, step);
         using var generator = seed.At(pairing.Name + "/draws", step).Generator();
-        return Noised(bytes, conditions, generator, settings.DropProbability).MoveToOuterDisposeScope();
+        return Noised(bytes, conditions, generator, settings.DropProbability, FrozenFlips(pairing, step)).MoveToOuterDisposeScope();
     }
 
     public IEnumerable<NoisedBatch> Pass(Pairing pairing)
     {
         using var generator = seed.At(pairing.Name + "/pass").Generator();
+        var step = 0;
         foreach (var (bytes, conditions) in Reader(pairing).Pass(settings.BatchSize))
         {
             NoisedBatch batch;
             using (bytes)
             using (conditions)
-                batch = Noised(bytes, conditions, generator, dropProbability: 0);
+                batch = Noised(bytes, conditions, generator, dropProbability: 0, FrozenFlips(pairing, step++));
             yield return batch;
         }
+    }
+
+    public int PassLength(Pairing pairing) => (pairing.Count + settings.BatchSize - 1) / settings.BatchSize;
+
+    public Condition Conditions(Pairing pairing, int step)
+    {
+        using var scope = NewDisposeScope();
+        return new(Read(pairing, step).Conditions.to(device).alias().MoveToOuterDisposeScope());
     }
 
     public Condition Redrop(Condition condition, string purpose, int step)
@@ -72,18 +102,30 @@ public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings,
         return reader;
     }
 
-    private NoisedBatch Noised(Tensor bytes, Tensor conditions, Generator generator, double dropProbability)
+    private (Tensor Images, Tensor Conditions) Read(Pairing pairing, int step) =>
+        settings.Loader == Loader.FirstBatch ? Reader(pairing).First(settings.BatchSize) : Reader(pairing).Batch(step, settings.BatchSize);
+
+    private NoisedBatch Noised(Tensor bytes, Tensor conditions, Generator generator, double dropProbability, bool[]? frozenFlips)
     {
         using var scope = NewDisposeScope();
         var size = (int)bytes.shape[0];
         var clean = Pixels.ToModel(bytes.to(device)); // [B,C,H,W]
         if (settings.Flip)
-            clean = Pixels.FlipWhere(clean, rand(size, generator: generator).lt(0.5).to(device));
+            clean = Pixels.FlipWhere(
+                clean,
+                (frozenFlips is null ? rand(size, generator: generator).lt(0.5) : tensor(frozenFlips[..size])).to(device)
+            );
         var time = Timesteps.Draw(settings.Times, size, schedule.Steps, generator).to(device);
         var noise = randn(clean.shape, ScalarType.Float32, generator: generator).to(device);
         var keep = Keep(size, dropProbability, generator);
         return new NoisedBatch(clean, new Condition(conditions.to(device).alias(), keep), time, noise).MoveToOuterDisposeScope();
     }
+
+    // Drawn from the image's place in the pairing alone; null where each access draws anew.
+    private bool[]? FrozenFlips(Pairing pairing, int step) =>
+        settings is { Flip: true, Loader: Loader.FrozenFlips }
+            ? [.. Reader(pairing).Places(step, settings.BatchSize).Select(p => (seed.At(pairing.Name + "/flip", p).Value & 1) == 1)]
+            : null;
 
     private Tensor? Keep(int size, double dropProbability, Generator generator)
     {

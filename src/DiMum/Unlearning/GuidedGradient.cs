@@ -1,6 +1,5 @@
 using DiMum.Data;
 using DiMum.Diffusion;
-using DiMum.Optimization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -15,33 +14,15 @@ public static class GuidedGradient
     /// <summary>Calls <paramref name="take"/> with the flat gradient [n] of each batch of one pass over <paramref name="pairing"/>; returns the number of batches.</summary>
     public static int ForEachBatch(UnlearningContext context, Pairing pairing, Guidance guidance, Action<Tensor> take)
     {
-        var (model, parameters) = (context.Model, context.Model.Parameters);
-        var training = model.Training;
-        model.Training = false;
         var batches = 0;
-        try
+        foreach (var batch in context.Batches.Pass(pairing))
         {
-            foreach (var batch in context.Batches.Pass(pairing))
-            {
-                using var owned = batch;
-                using var scope = NewDisposeScope();
-                parameters.ZeroGradient();
-                var loss = Loss(context, batch, guidance);
-                loss.backward();
-                var norm = GradientTransform.Clip(parameters.Gradient, context.ClipNorm);
-                context.GuidedGradientSeen?.Invoke(loss.ToDouble(), norm);
-                using (no_grad())
-                    take(parameters.Gradient);
-                batches++;
-            }
+            using var owned = batch;
+            BatchGradient.Take(context, () => Loss(context, batch, guidance), clips: true, take);
+            batches++;
+        }
 
-            parameters.ZeroGradient();
-            return batches;
-        }
-        finally
-        {
-            model.Training = training;
-        }
+        return batches;
     }
 
     private static Tensor Loss(UnlearningContext context, NoisedBatch batch, Guidance guidance)

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using DiMum.Data;
 using DiMum.Diffusion;
 using DiMum.Nets;
@@ -17,13 +18,23 @@ public readonly record struct Balance(double Retain, double Unlearning)
 /// <summary>One optimiser step: a loss to descend and what is done to its gradient first.</summary>
 /// <param name="Loss">Builds the scalar loss; called once, inside the step's dispose scope.</param>
 /// <param name="Transform">Clip, mask, in the method's order.</param>
-public sealed record Update(Func<Tensor> Loss, GradientTransform Transform);
+public sealed record Update(Func<Tensor> Loss, GradientTransform Transform)
+{
+    /// <summary>Whether the method takes this step back before the iteration ends (EraseDiff's inner loop).</summary>
+    public bool Inner { get; init; }
+
+    /// <summary>Who takes the step; null: the loop's own Adam.</summary>
+    public Adam? Optimizer { get; init; }
+}
 
 /// <summary>A method at work: the optimiser steps of each outer iteration.</summary>
 public interface IUpdateRule : IDisposable
 {
     /// <summary>The steps of outer iteration <paramref name="iteration"/> (0-based), in order; each is taken before the next is asked for.</summary>
     IEnumerable<Update> Updates(int iteration);
+
+    /// <summary>What lives across iterations and can't be prepared again, by name: saved and restored with θ. Most rules have none.</summary>
+    IReadOnlyDictionary<string, Tensor> Memory => ImmutableDictionary<string, Tensor>.Empty;
 }
 
 /// <summary>All that a method may use.</summary>
@@ -48,14 +59,30 @@ public sealed record UnlearningContext(
     double ClipNorm
 )
 {
+    /// <summary>Which weights may move, [n] of 0 and 1; null: all. The others' gradients are gone before anything is clipped.</summary>
+    public Tensor? Selected { get; init; }
+
+    /// <summary>Of what a method draws by itself when it is prepared.</summary>
+    public Seed Seed { get; init; }
+
     /// <summary>Sees (loss, gradient norm before clipping) of every batch that a mask or Fisher weight is made of; for verification.</summary>
     internal Action<double, double>? GuidedGradientSeen { get; init; }
 
-    /// <summary>The ε-loss on this iteration's batch of <paramref name="pairing"/>.</summary>
-    public Tensor Loss(Pairing pairing, int iteration) => EpsilonLoss.Of(Model, Schedule, Batches.Next(pairing, iteration));
+    /// <summary>Sees (λ, cosine of the two gradients) of every adaptive weight; for verification.</summary>
+    internal Action<double, double>? WeightSeen { get; init; }
 
-    /// <summary>Clipping to <see cref="ClipNorm"/> and nothing else.</summary>
-    public GradientTransform Clip => GradientTransform.None.ThenClip(ClipNorm);
+    /// <summary>Sees P, q and v of every projection; for verification.</summary>
+    internal Action<double[,], double[], double[]>? ProjectionSeen { get; init; }
+
+    /// <summary>The ε-loss on this iteration's batch of <paramref name="pairing"/>.</summary>
+    public Tensor Loss(Pairing pairing, int iteration, LossReduction reduction = LossReduction.SumPerImage) =>
+        EpsilonLoss.Of(Model, Schedule, Batches.Next(pairing, iteration), reduction);
+
+    /// <summary>The gradient of the <see cref="Selected"/> weights: where every method's transform begins.</summary>
+    public GradientTransform Selection => Selected is { } mask ? GradientTransform.None.ThenMask(mask) : GradientTransform.None;
+
+    /// <summary>Selection, then clipping to <see cref="ClipNorm"/>, and nothing else.</summary>
+    public GradientTransform Clip => Selection.ThenClip(ClipNorm);
 }
 
 /// <summary>An unlearning method: an update rule on the parameter vector.</summary>
@@ -73,10 +100,22 @@ public interface IUnlearningMethod
     /// <summary>Whether it starts from fresh weights instead of the pre-trained ones (retraining does).</summary>
     bool StartsFromScratch => false;
 
-    /// <summary>Optimiser steps an iteration.</summary>
+    /// <summary>Optimiser steps an iteration, those that are taken back included.</summary>
     int UpdatesPerIteration => 1;
 
-    /// <summary>Computes masks, weights and copies. Leaves θ as it is. Deterministic in (θ, data, seed), so a resumed run prepares again.</summary>
+    /// <summary>How its data loader reads; released ones have their ways.</summary>
+    Loader Loader => Loader.Shuffled;
+
+    /// <summary>Whether gradients are clipped to the experiment's bound.</summary>
+    bool Clips => true;
+
+    /// <summary>Whether preparing gives some weights new values (Scissorhands does).</summary>
+    bool Reinitialises => false;
+
+    /// <summary>
+    /// Computes masks, weights and copies. Leaves θ as it is unless it <see cref="Reinitialises"/>. Deterministic in (θ, data, seed), so a
+    /// resumed run prepares again.
+    /// </summary>
     IUpdateRule Prepare(UnlearningContext context);
 }
 

@@ -44,6 +44,9 @@ public sealed class Trainer : IDisposable
     /// <summary>Outer iterations done.</summary>
     public int Iteration { get; set; }
 
+    /// <summary>Optimiser steps done, those that a method takes back included.</summary>
+    public long Updates { get; set; }
+
     public bool Finished => Iteration >= settings.Iterations;
 
     /// <summary>One outer iteration: all updates of the rule, each with one optimiser step; the average follows after the last.</summary>
@@ -58,7 +61,7 @@ public sealed class Trainer : IDisposable
             loss = Apply(update);
         Ema?.Update();
         Iteration++;
-        return new(Iteration, Adam.Steps, loss);
+        return new(Iteration, Updates, loss);
     }
 
     private double Apply(Update update)
@@ -73,7 +76,8 @@ public sealed class Trainer : IDisposable
                 $"the loss is {value} at iteration {Iteration}: training diverged; lower the learning rate or the unlearning weight"
             );
         update.Transform.Apply(model.Parameters.Gradient);
-        Adam.Step(settings.Rate.At(Iteration, settings.Iterations));
+        (update.Optimizer ?? Adam).Step(settings.Rate.At(Iteration, settings.Iterations));
+        Updates++;
         return value;
     }
 

@@ -10,17 +10,27 @@ namespace DiMum.Verification;
 /// Batches as a file lists them: step k takes the k-th batch of the pairing's name (in a circle), with times, noise and dropped conditions from
 /// the listed draws, in the order in which they happened.
 /// </summary>
-internal sealed class ScriptedBatches(CaseRun run, EventScript script, NoiseSchedule schedule, double dropProbability) : IBatchSource
+/// <param name="run">The file.</param>
+/// <param name="script">Its events.</param>
+/// <param name="schedule">For T.</param>
+/// <param name="dropProbability">Of conditions for which the file lists no choice.</param>
+/// <param name="loader">With the first batch at every step, or in a circle.</param>
+internal sealed class ScriptedBatches(
+    CaseRun run,
+    EventScript script,
+    NoiseSchedule schedule,
+    double dropProbability,
+    Loader loader = Loader.Shuffled
+) : IBatchSource
 {
+    /// <summary>Steps after which all pairings begin at their first batch again; null: each in its own circle.</summary>
+    public int? Period { get; init; }
+
     /// <summary>The batch drawn last; alive as long as its step.</summary>
     public NoisedBatch? Last { get; private set; }
 
     /// <inheritdoc/>
-    public NoisedBatch Next(Pairing pairing, int step)
-    {
-        var inputs = Inputs(run.File, pairing.Name);
-        return Noised(inputs[step % inputs.Count], drops: true);
-    }
+    public NoisedBatch Next(Pairing pairing, int step) => Noised(Input(pairing, step), drops: true);
 
     /// <inheritdoc/>
     public IEnumerable<NoisedBatch> Pass(Pairing pairing)
@@ -28,6 +38,12 @@ internal sealed class ScriptedBatches(CaseRun run, EventScript script, NoiseSche
         foreach (var input in Inputs(run.File, pairing.Name))
             yield return Noised(input, drops: false);
     }
+
+    /// <inheritdoc/>
+    public int PassLength(Pairing pairing) => Inputs(run.File, pairing.Name).Count;
+
+    /// <inheritdoc/>
+    public Condition Conditions(Pairing pairing, int step) => new(run.Tensor(Input(pairing, step)["labels"].Integers()));
 
     /// <inheritdoc/>
     public Condition Redrop(Condition condition, string purpose, int step) => condition.Keeping(Keep(condition.Value.shape[0]));
@@ -47,12 +63,22 @@ internal sealed class ScriptedBatches(CaseRun run, EventScript script, NoiseSche
         return [.. file.Inputs.Where(i => IsOf(i["name"].Text()))];
     }
 
+    private GoldenNode Input(Pairing pairing, int step)
+    {
+        var inputs = Inputs(run.File, pairing.Name);
+        return inputs[loader == Loader.FirstBatch ? 0 : (Period is { } n ? step % n : step) % inputs.Count];
+    }
+
+    // Some loops draw the times first, and some draw times before them that they don't use.
     private NoisedBatch Noised(GoldenNode input, bool drops)
     {
         using var scope = NewDisposeScope();
         var labels = input["labels"].Integers();
+        GoldenNode? early = null;
+        while (script.NextDrawKind == "randint")
+            early = script.Draw("randint").Use();
         var noise = script.Draw("noise").Use();
-        var time = script.Draw("randint").Use();
+        var time = early ?? script.Draw("randint").Use();
         if (time["low"].Integer() != 0 || time["high"].Integer() != schedule.Steps)
             throw new Mismatch($"{time.Path}: expected times in 0…{schedule.Steps - 1}");
         var (name, shape) = (noise["name"].Text(), noise["shape"].Integers());

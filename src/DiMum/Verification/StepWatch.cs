@@ -22,10 +22,26 @@ internal sealed class StepWatch(CaseRun run, EventScript script, ScriptedBatches
         "grads_at_step",
         "params_after_step",
         "ema_shadow_after_update",
+        "shared_step",
+        "set_param_restore",
+        "lambda_bome",
+        "gem_qp",
     ];
     private readonly List<double> losses = []; // of the batches since the last backward
     private Tensor? previous; // prediction before the present one
+    private Tensor? others; // gradient of the weights that are not selected
     private Tensor? conditional; // first half of a guided prediction
+
+    /// <summary>How the file's <c>noise_loss</c> is reduced.</summary>
+    public LossReduction NoiseReduction { get; init; } = LossReduction.SumPerImage;
+
+    /// <summary>Where the file's <c>mse_loss</c> is that of the last two predictions, guided, to the noise; else it is theirs to each other.</summary>
+    public Guidance? GuidedLoss { get; init; }
+
+    /// <summary>
+    /// Which weights the optimiser has, [n]; null: all. Files list the gradients of the others as well, which nobody sets to zero: they add up.
+    /// </summary>
+    public Tensor? Selected { get; init; }
 
     /// <summary>The network, seen by this watch.</summary>
     public ITrainableDenoiser Model(ITrainableDenoiser network) => new WatchedModel(network, Predicted);
@@ -53,6 +69,28 @@ internal sealed class StepWatch(CaseRun run, EventScript script, ScriptedBatches
         run.Check.Scalar(at.Node["total_norm_before"], norm);
     }
 
+    /// <summary>An adaptive weight.</summary>
+    public void Weighed(double lambda, double cosine)
+    {
+        if (script.Take("lambda_bome", run.Check) is not { } at)
+            return;
+        run.Check.Scalar(at.Node["lambda_bome"], lambda);
+        run.Check.Scalar(at.Node["cosine"], cosine);
+    }
+
+    /// <summary>A projection.</summary>
+    public void Projected(double[,] p, double[] q, double[] v)
+    {
+        if (script.Take("gem_qp", run.Check) is not { } at)
+            return;
+        if (q.Length != 1)
+            throw new NotCovered($"{at.Node.Path}: projections with {q.Length} references have no known form in files");
+        run.Check.Scalar(at.Node["P"], p[0, 0]);
+        run.Check.Scalar(at.Node["q"], q[0]);
+        run.Check.Scalar(at.Node["v"], v[0]);
+        run.Check.Require(v[0] >= at.Node["h"].Number(), at.Node.Path, "v lies below h");
+    }
+
     /// <summary>The moving average after its update.</summary>
     public void Averaged(Ema ema)
     {
@@ -68,23 +106,39 @@ internal sealed class StepWatch(CaseRun run, EventScript script, ScriptedBatches
         script.Finish(run.Check, Kinds);
         previous?.Dispose();
         conditional?.Dispose();
+        others?.Dispose();
     }
 
     private IEnumerable<Update> Updates(IUpdateRule rule, int iteration)
     {
+        var inner = false;
         foreach (var update in rule.Updates(iteration))
         {
-            yield return new Update(
-                () =>
+            if (inner && !update.Inner && script.Take("set_param_restore", run.Check) is { } at)
+                run.Table(at.Node["table"], parameters, parameters.Values, initial);
+            inner = update.Inner;
+            yield return update with
+            {
+                Loss = () =>
                 {
                     var loss = update.Loss();
                     Backward(loss.ToDouble());
                     return loss;
                 },
-                update.Transform.Watched((bound, g) => Clipping(bound, GradientTransform.Norm(g)), GradientReady)
-            );
+                Transform = GradientTransform
+                    .None.Then(Backpropagated)
+                    .Then(update.Transform.Watched((bound, g) => Clipping(bound, GradientTransform.Norm(g)), GradientReady).Apply),
+            };
             Stepped(); // asked for the next update, so this one has been taken
         }
+    }
+
+    private void Backpropagated(Tensor gradient)
+    {
+        if (Selected is null)
+            return;
+        others ??= zeros_like(gradient).DetachFromDisposeScope();
+        others.addcmul_(gradient, 1 - Selected, 1);
     }
 
     private void GradientReady(Tensor gradient)
@@ -92,7 +146,7 @@ internal sealed class StepWatch(CaseRun run, EventScript script, ScriptedBatches
         if (script.Take("grads_at_step", run.Check) is not { } at)
             return;
         at.Node.Find("step")?.Use();
-        run.Table(at.Node["table"], parameters, gradient);
+        run.Table(at.Node["table"], parameters, others is null ? gradient : gradient + others);
     }
 
     private void Stepped()
@@ -144,8 +198,14 @@ internal sealed class StepWatch(CaseRun run, EventScript script, ScriptedBatches
             Dropped(probability, condition);
         if (script.Following(index, "noise_loss") is { } noise)
             NoiseLoss(noise, output);
+        if (script.Following(index, "shared_step") is { } shared)
+            check.Scalar(shared["value"], EpsilonLoss.SquaredError(batches.Last!.Noise, output, LossReduction.MeanAll).ToDouble());
         if (script.Following(index, "mse_loss") is { } mse)
-            check.Scalar(mse["value"], EpsilonLoss.SquaredError(output, previous!, LossReduction.MeanAll).ToDouble());
+        {
+            var target = GuidedLoss is null ? previous! : batches.Last!.Noise;
+            var prediction = GuidedLoss is { } guidance ? guidance.Combine(previous!, output) : output;
+            check.Scalar(mse["value"], EpsilonLoss.SquaredError(target, prediction, LossReduction.MeanAll).ToDouble());
+        }
     }
 
     private void Dropped(GoldenNode probability, Condition condition)
@@ -160,7 +220,7 @@ internal sealed class StepWatch(CaseRun run, EventScript script, ScriptedBatches
     {
         want.Find("cond_drop_prob")?.Use();
         var noise = batches.Last!.Noise;
-        var loss = EpsilonLoss.SquaredError(noise, output, LossReduction.SumPerImage).ToDouble();
+        var loss = EpsilonLoss.SquaredError(noise, output, NoiseReduction).ToDouble();
         losses.Add(loss);
         if (want.Find("keepdim")?.Flag() == true)
             run.Check.Tensor(want["value"], (noise - output).square().flatten(1).sum(1));

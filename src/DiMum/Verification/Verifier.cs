@@ -31,6 +31,12 @@ public static class Verifier
         ["dimum_steps"] = StepCase.Run,
         ["sfron_steps"] = StepCase.Run,
         ["sfron_ga"] = StepCase.Run,
+        ["erasediff_loss"] = LossCase.Erasing,
+        ["erasediff_steps"] = EraseDiffCase.Run,
+        ["uc_ediff_steps"] = CanvasCase.EraseDiff,
+        ["uc_salun_mask"] = CanvasCase.Mask,
+        ["uc_salun_steps"] = CanvasCase.SalUn,
+        ["uc_shs_steps"] = CanvasCase.Scissorhands,
         ["fid_frechet"] = FrechetCase.Run,
     };
 

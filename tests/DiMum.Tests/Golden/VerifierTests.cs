@@ -51,6 +51,22 @@ public class VerifierTests
             "config/hyper/forget_alpha_per_step[1]",
             r => r["config"]!["hyper"]!["decay_forget_alpha"] = false
         );
+        yield return Case(
+            "margin_of_the_adaptive_weight",
+            "erasediff_steps_adaptive",
+            "outputs/events/57/lambda_bome",
+            r => r["config"]!["hyper"]!["eta_bome"] = 0.11
+        );
+        yield return Case("inner_passes", "erasediff_steps", "the run draws", r => r["config"]!["hyper"]!["K_steps"] = 1);
+        yield return Case("sparsity", "uc_shs_steps", "outputs/events/10/", r => r["config"]!["hyper"]!["sparsity"] = 0.89);
+        yield return Case(
+            "projection",
+            "uc_shs_steps_project",
+            "outputs/events/47/v",
+            r => Scale(r["outputs"]!["events"]![47]!["v"]!, "value", 1.001)
+        );
+        yield return Case("chosen_weights", "uc_salun_steps", "outputs/events/11/", r => r["config"]!["hyper"]!["train_method"] = "full");
+        yield return Case("share_of_the_mask", "uc_salun_mask", "outputs/ones_per_param", r => r["config"]!["hyper"]!["threshold"] = 0.41);
     }
 
     [TestCaseSource(nameof(Spoiled))]
@@ -164,6 +180,8 @@ public class VerifierTests
         File.WriteAllText(path, root.ToJsonString());
         return path;
     }
+
+    private static void Scale(JsonNode values, string name, double factor) => values[name] = values[name]!.GetValue<double>() * factor;
 
     private static void Scale(JsonNode values, int index, double factor) => values[index] = values[index]!.GetValue<double>() * factor;
 

@@ -45,11 +45,26 @@ public abstract record Sampler
     protected abstract Tensor Step(NoiseSchedule schedule, Tensor x, Tensor epsilon, int from, int to, NoiseSource noise);
 
     /// <summary>x₀ from x_T, [B,C,H,W]; <paramref name="onStep"/> sees (time reached, x) after every step and must not keep x.</summary>
-    public Tensor Run(NoiseSchedule schedule, Tensor start, GuidedNoise guided, NoiseSource noise, Action<int, Tensor>? onStep = null)
+    public Tensor Run(NoiseSchedule schedule, Tensor start, GuidedNoise guided, NoiseSource noise, Action<int, Tensor>? onStep = null) =>
+        Between(schedule, start, guided, noise, Times(schedule.Steps).Count - 1, 0, onStep);
+
+    /// <summary>
+    /// Part of the way: the steps that leave the visited times number <paramref name="first"/>, first−1, … <paramref name="last"/>, ascending
+    /// numbers from 0; with last = first+1 none, and x is <paramref name="start"/>.
+    /// </summary>
+    public Tensor Between(
+        NoiseSchedule schedule,
+        Tensor start,
+        GuidedNoise guided,
+        NoiseSource noise,
+        int first,
+        int last,
+        Action<int, Tensor>? onStep = null
+    )
     {
         var times = Times(schedule.Steps);
         var x = start.alias();
-        for (var k = times.Count - 1; k >= 0; k--)
+        for (var k = first; k >= last; k--)
         {
             using var scope = NewDisposeScope();
             var to = k == 0 ? -1 : times[k - 1];

@@ -31,7 +31,7 @@ internal sealed class StageKeys(Workbench bench, string folder)
         );
 
     public StageFolder Unlearn(MethodSettings settings) =>
-        Stage($"unlearn-{settings.Name}", Pretrain().Key, settings, string.Join(',', bench.Classes.Alternative));
+        Stage($"unlearn-{settings.Label}", Pretrain().Key, settings, string.Join(',', bench.Classes.Alternative));
 
     /// <param name="name">Of the attacked model, for people.</param>
     /// <param name="modelKey">What decides its weights.</param>

@@ -18,7 +18,8 @@ internal sealed class UnlearnStage(StageContext context, PretrainStage pretrain)
 
         var purpose = $"{settings.Name}/init";
         using var model = method.StartsFromScratch ? context.Bench.NewNetwork(purpose) : pretrain.Load(purpose);
-        using var rule = method.Prepare(Situation(model, method, settings));
+        using var selected = ParameterSelection.Parse(settings.Parameters).Mask(model.Parameters);
+        using var rule = method.Prepare(Situation(model, method, settings) with { Selected = selected });
         var trained = context.Train(
             new(
                 stage,
@@ -53,14 +54,17 @@ internal sealed class UnlearnStage(StageContext context, PretrainStage pretrain)
         return new(
             model,
             bench.Schedule,
-            bench.Batches(method.StartsFromScratch ? "pretrain" : "unlearn", settings.BatchSize),
+            bench.Batches(method.StartsFromScratch ? "pretrain" : "unlearn", settings.BatchSize, method.Loader),
             Pairing.Forget(train, classes.UnlearnedSet),
             Pairing.Retain(train, classes.UnlearnedSet),
             Pairing.Memorization(train, classes.UnlearnedSet, classes.AlternativeSet),
             bench.Alternative,
             settings.Iterations,
-            settings.Clip
-        );
+            method.Clips && settings.Clip > 0 ? settings.Clip : double.PositiveInfinity
+        )
+        {
+            Seed = bench.Seed.At("unlearn/prepare"),
+        };
     }
 
     // Retraining has no curve of forgetting: a model that never saw the class is measured at its end alone.

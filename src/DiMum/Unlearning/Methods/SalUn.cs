@@ -15,13 +15,21 @@ namespace DiMum.Unlearning.Methods;
 /// <param name="MaskGuidance">Guidance of the prediction that the mask's gradients come from.</param>
 public sealed record SalUn(Balance Balance, double? MaskRatio, Guidance MaskGuidance) : IUnlearningMethod
 {
+    /// <summary>What the reading changes.</summary>
+    public SalUnReading Read { get; init; } = SalUnReading.Of(MethodReading.AsPublished);
+
     public string Name => "SalUn";
-    public string Reading => "as published";
-    public string Source => FormattableString.Invariant($"arXiv 2310.12508, Unlearn-Saliency@a6e89fd; mask top {MaskRatio:g}, {Balance}");
+    public string Reading => Read.Reading;
+    public Loader Loader => Read.Loader;
+    public bool Clips => Read.Clips;
+    public string Source =>
+        $"arXiv 2310.12508, {Read.Repository}; "
+        + (Read.Masks && MaskRatio is { } ratio ? FormattableString.Invariant($"mask top {ratio:g}, ") : "no mask, ")
+        + Balance;
 
     public IUpdateRule Prepare(UnlearningContext context)
     {
-        if (MaskRatio is not { } ratio)
+        if (!Read.Masks || MaskRatio is not { } ratio)
             return Rule(context, null);
         using var score = Saliency(context);
         return Rule(context, TopMask(score, ratio).DetachFromDisposeScope());
@@ -61,13 +69,8 @@ public sealed record SalUn(Balance Balance, double? MaskRatio, Guidance MaskGuid
 
     private Tensor Loss(UnlearningContext context, int iteration)
     {
-        var retain = context.Loss(context.Retain, iteration);
-        var forget = context.Batches.Next(context.Forget, iteration);
-        var output = EpsilonLoss.Predict(context.Model, context.Schedule, forget); // [B,C,H,W]
-        var relabelled = context.Batches.Redrop(context.Alternative(forget.Condition, iteration), "alternative", iteration);
-        Tensor target;
-        using (no_grad())
-            target = EpsilonLoss.Predict(context.Model, context.Schedule, forget.Under(relabelled));
-        return Balance.Unlearning * EpsilonLoss.SquaredError(target, output, LossReduction.MeanAll) + Balance.Retain * retain;
+        var retain = context.Loss(context.Retain, iteration, Read.RetainReduction);
+        var relabelled = Read.Relabelling.Loss(context, context.Batches.Next(context.Forget, iteration), iteration, iteration);
+        return Balance.Unlearning * relabelled + Balance.Retain * retain;
     }
 }

@@ -18,10 +18,15 @@ namespace DiMum.Unlearning.Methods;
 /// <param name="MaskGuidance">Guidance of the prediction that Fisher weights come from.</param>
 public sealed record SfrOn(Balance Balance, bool Decay, double Lambda, double? Gamma, Guidance MaskGuidance) : IUnlearningMethod
 {
+    private const string Repository = "Unified-Unlearning-w-Remain-Geometry@36bb7f6";
+
+    /// <summary>Released: mirrored images stay mirrored. The released program stops before training unless its configuration gets a «gamma».</summary>
+    public MethodReading Read { get; init; } = MethodReading.AsPublished;
+
     public string Name => "SFR-on";
-    public string Reading => "as published";
-    public string Source =>
-        FormattableString.Invariant($"arXiv 2409.19732, Unified-Unlearning-w-Remain-Geometry@36bb7f6; λ={Lambda:g} γ={Gamma:g}, {Balance}");
+    public string Reading => Read.Text(Repository + ", with the missing «gamma» of its configuration added");
+    public Loader Loader => Read == MethodReading.AsPublished ? Loader.Shuffled : Loader.FrozenFlips;
+    public string Source => FormattableString.Invariant($"arXiv 2409.19732, {Repository}; λ={Lambda:g} γ={Gamma:g}, {Balance}");
     public int UpdatesPerIteration => 2;
 
     public IUpdateRule Prepare(UnlearningContext context)
@@ -37,7 +42,7 @@ public sealed record SfrOn(Balance Balance, bool Decay, double Lambda, double? G
     /// <summary>The rule under a given mask of 0 and 1, [n], which it owns; null for none.</summary>
     public IUpdateRule Rule(UnlearningContext context, Tensor? mask)
     {
-        var ascent = mask is null ? context.Clip : Optimization.GradientTransform.None.ThenMask(mask).ThenClip(context.ClipNorm);
+        var ascent = mask is null ? context.Clip : context.Selection.ThenMask(mask).ThenClip(context.ClipNorm);
         return new UpdateRule(
             iteration =>
                 [

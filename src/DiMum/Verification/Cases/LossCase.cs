@@ -23,6 +23,27 @@ internal static class LossCase
             }
     }
 
+    /// <summary>EraseDiff's: the mean over all elements; summed over C, H, W where it is asked image by image.</summary>
+    public static void Erasing(CaseRun run)
+    {
+        using var network = run.Network();
+        var (outputs, schedule) = (run.File.Outputs, run.Schedule());
+        var condition = run.Condition(outputs["c"].Integers(), null);
+        var batch = new NoisedBatch(
+            run.Input(run.File.Input("x0")),
+            condition,
+            run.Tensor(outputs["t"].Integers()),
+            run.Input(run.File.Input("e"))
+        );
+        network.Parameters.ZeroGradient();
+        var loss = EpsilonLoss.Of(network, schedule, batch, LossReduction.MeanAll);
+        loss.backward();
+        run.Check.Scalar(outputs["loss_mean"], loss.ToDouble());
+        run.Table(outputs["grads"], network.Parameters, network.Parameters.Gradient);
+        using var none = no_grad();
+        run.Check.Tensor(outputs["per_sample_sum_keepdim"], EpsilonLoss.PerImage(network, schedule, batch));
+    }
+
     private static void Part(CaseRun run, ClassConditionalUNet network, GoldenNode part, NoisedBatch batch)
     {
         var schedule = run.Schedule();

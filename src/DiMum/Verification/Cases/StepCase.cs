@@ -51,31 +51,44 @@ internal static partial class StepCase
     /// <summary>Batches, context and watch on a list of events.</summary>
     internal static (UnlearningContext Context, StepWatch Watch) Loop(CaseRun run, ClassConditionalUNet network, GoldenNode events)
     {
+        var drop = run.File.Hyper?.Find("cond_drop_prob") ?? run.File.ModelData["model"]["cond_drop_prob"];
         var (file, schedule, script) = (run.File, run.Schedule(), new EventScript(events));
-        var drop = file.Hyper?.Find("cond_drop_prob") ?? file.ModelData["model"]["cond_drop_prob"];
         var batches = new ScriptedBatches(run, script, schedule, drop.Number());
         var watch = new StepWatch(run, script, batches, network.Parameters, Checker.Doubles(network.Parameters.Values));
         var clip = file.Hyper?.Find("grad_clip") ?? file.ModelData["optim"]["grad_clip"];
-        var context = new UnlearningContext(
+        return (Context(file, watch, network, schedule, batches, clip.Number()), watch);
+    }
+
+    /// <summary>The context of a loop that <paramref name="watch"/> sees.</summary>
+    internal static UnlearningContext Context(
+        GoldenFile file,
+        StepWatch watch,
+        ClassConditionalUNet network,
+        NoiseSchedule schedule,
+        ScriptedBatches batches,
+        double clip
+    ) =>
+        new(
             watch.Model(network),
             schedule,
             batches,
-            Forget: ScriptedBatches.Role(file, "forget"),
-            Retain: ScriptedBatches.Role(file, "retain", "remain", "train"),
+            Forget: ScriptedBatches.Role(file, "forget", "unl"),
+            Retain: ScriptedBatches.Role(file, "retain", "remain", "rem", "train"),
             Memorization: ScriptedBatches.Role(file, "mem"),
             Alternative: (condition, _) => condition,
             Iterations: 1,
-            ClipNorm: clip.Number()
+            ClipNorm: clip
         )
         {
             GuidedGradientSeen = (loss, norm) =>
             {
                 watch.Backward(loss);
-                watch.Clipping(clip.Number(), norm);
+                if (!double.IsNaN(norm))
+                    watch.Clipping(clip, norm);
             },
+            WeightSeen = watch.Weighed,
+            ProjectionSeen = watch.Projected,
         };
-        return (context, watch);
-    }
 
     private static IUnlearningMethod Method(GoldenNode hyper)
     {
@@ -172,9 +185,12 @@ internal static partial class StepCase
         return mask.MoveToOuterDisposeScope();
     }
 
-    private static TrainerSettings Settings(CaseRun run, GoldenNode hyper, int iterations)
+    /// <summary>Rate, average and Adam's constants; a file without an optimiser's settings means plain Adam.</summary>
+    internal static TrainerSettings Settings(CaseRun run, GoldenNode hyper, int iterations)
     {
-        var (optim, model) = (run.File.ModelData["optim"], run.File.ModelData["model"]);
+        var model = run.File.ModelData["model"];
+        if (run.File.ModelData.Find("optim") is not { } optim)
+            return new(iterations, new(hyper["lr"].Number()));
         if (optim.Find("optimizer")?.Text() is { } name && name != "Adam" || optim.Find("amsgrad")?.Flag() == true)
             throw new NotCovered($"{optim.Path}: only plain Adam is built here");
         var betas = hyper.Find("betas")?.Numbers() ?? [optim["beta1"].Number(), 0.999];

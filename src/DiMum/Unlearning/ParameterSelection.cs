@@ -1,0 +1,62 @@
+using System.IO.Enumeration;
+using DiMum.Nets;
+using static TorchSharp.torch;
+
+namespace DiMum.Unlearning;
+
+/// <summary>
+/// Which weights a method may move, told by their names: all, the cross-attention's (what ESD calls xattn: names with <c>attn2</c>), or those
+/// that match patterns. One idea for all methods; none of them has code for it.
+/// </summary>
+/// <param name="Name">As settings write it.</param>
+/// <param name="Includes">Whether a weight of this name is selected.</param>
+public sealed record ParameterSelection(string Name, Func<string, bool> Includes)
+{
+    public static ParameterSelection All { get; } = new("all", _ => true);
+
+    public static ParameterSelection CrossAttention { get; } =
+        new("cross-attention", name => name.Contains("attn2", StringComparison.Ordinal));
+
+    /// <summary>
+    /// <c>all</c>, <c>cross-attention</c>, or patterns with <c>*</c> and <c>?</c>, apart by commas; one that begins with <c>!</c> takes away:
+    /// <c>*attn*,!*.bias</c>, or <c>!*attn*</c> for everything else.
+    /// </summary>
+    public static ParameterSelection Parse(string text)
+    {
+        if (text == All.Name)
+            return All;
+        if (text == CrossAttention.Name)
+            return CrossAttention;
+        var patterns = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        if (patterns.Length == 0)
+            throw new UserError("parameters is empty; expected all, cross-attention or a name pattern such as *attn*");
+        bool Matches(string pattern, string name) => FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false);
+        var (without, with) = (
+            patterns.Where(p => p[0] == '!').Select(p => p[1..]).ToList(),
+            patterns.Where(p => p[0] != '!').DefaultIfEmpty("*").ToList()
+        );
+        return new(text, name => with.Any(p => Matches(p, name)) && !without.Any(p => Matches(p, name)));
+    }
+
+    /// <summary>[n] of 1 for the selected weights, else 0; null where all are.</summary>
+    /// <exception cref="UserError">It selects nothing.</exception>
+    public Tensor? Mask(ParameterVector parameters)
+    {
+        var chosen = parameters.Entries.Where(p => Includes(p.Name)).ToList();
+        if (chosen.Count == parameters.Entries.Count)
+            return null;
+        if (chosen.Count == 0)
+            throw new UserError(
+                $"parameters is '{Name}', which selects none of this network's {parameters.Entries.Count} weights; "
+                    + $"give a pattern of their names, such as *{parameters.Entries[^1].Name}"
+            );
+        var mask = zeros_like(parameters.Values);
+        foreach (var p in chosen)
+        {
+            using var part = mask.narrow(0, p.Offset, p.Count);
+            part.fill_(1);
+        }
+
+        return mask;
+    }
+}

@@ -67,9 +67,21 @@ public sealed class ParameterDeclarations
 public sealed class ParameterVector : IDisposable
 {
     private readonly Dictionary<string, Parameter> byName;
+    private readonly Tensor? gradient;
 
-    /// <summary>Gives the declared parameters memory on <paramref name="device"/> and fills them by their <see cref="Init"/> from <paramref name="generator"/>.</summary>
-    public ParameterVector(ParameterDeclarations declarations, Device device, Generator generator, ScalarType dtype = ScalarType.Float32)
+    /// <summary>Gives the declared parameters memory and values.</summary>
+    /// <param name="declarations">Names, shapes and order.</param>
+    /// <param name="device">Where they live.</param>
+    /// <param name="generator">Draws what their <see cref="Init"/> says; null leaves random ones at 0, for weights that are loaded next.</param>
+    /// <param name="dtype">float32, or float64 for laws.</param>
+    /// <param name="frozen">Without gradient, at half the memory: for networks that are never trained here.</param>
+    public ParameterVector(
+        ParameterDeclarations declarations,
+        Device device,
+        Generator? generator,
+        ScalarType dtype = ScalarType.Float32,
+        bool frozen = false
+    )
     {
         Entries = declarations.All;
         byName = Entries.ToDictionary(p => p.Name);
@@ -81,7 +93,7 @@ public sealed class ParameterVector : IDisposable
 
         using var none = no_grad();
         Values = empty(Count, dtype: dtype, device: device).DetachFromDisposeScope();
-        Gradient = zeros(Count, dtype: dtype, device: device).DetachFromDisposeScope();
+        gradient = frozen ? null : zeros(Count, dtype: dtype, device: device).DetachFromDisposeScope();
         foreach (var p in Entries)
             Bind(p, generator);
     }
@@ -93,7 +105,10 @@ public sealed class ParameterVector : IDisposable
     public Tensor Values { get; }
 
     /// <summary>∂L/∂θ, [n]; accumulates over backward passes until <see cref="ZeroGradient"/>.</summary>
-    public Tensor Gradient { get; }
+    public Tensor Gradient => gradient ?? throw new InvalidOperationException("these parameters are frozen: they have no gradient");
+
+    /// <summary>Whether there is no gradient.</summary>
+    public bool Frozen => gradient is null;
 
     /// <summary>Names, shapes and offsets, in order.</summary>
     public IReadOnlyList<Parameter> Entries { get; }
@@ -134,10 +149,10 @@ public sealed class ParameterVector : IDisposable
         foreach (var p in Entries)
             p.Value.Dispose();
         Values.Dispose();
-        Gradient.Dispose();
+        gradient?.Dispose();
     }
 
-    private void Bind(Parameter p, Generator generator)
+    private void Bind(Parameter p, Generator? generator)
     {
         using var scope = NewDisposeScope();
         var view = Values.narrow(0, p.Offset, p.Count).view(p.Shape);
@@ -145,6 +160,9 @@ public sealed class ParameterVector : IDisposable
         {
             case InitKind.Constant:
                 view.fill_(p.Init.Scale);
+                break;
+            case InitKind.Uniform or InitKind.Normal when generator is null:
+                view.zero_();
                 break;
             case InitKind.Uniform:
                 view.copy_(rand(p.Shape, ScalarType.Float64, generator: generator).mul_(2).sub_(1).mul_(p.Init.Scale));
@@ -156,7 +174,8 @@ public sealed class ParameterVector : IDisposable
                 throw new InvalidOperationException($"unknown init {p.Init.Kind}");
         }
 
-        p.Value = view.detach().requires_grad_(true).DetachFromDisposeScope();
-        p.Value.grad = Gradient.narrow(0, p.Offset, p.Count).view(p.Shape);
+        p.Value = view.detach().requires_grad_(gradient is not null).DetachFromDisposeScope();
+        if (gradient is not null)
+            p.Value.grad = gradient.narrow(0, p.Offset, p.Count).view(p.Shape);
     }
 }

@@ -32,6 +32,12 @@ public static class Verifier
         ["sfron_steps"] = StepCase.Run,
         ["sfron_ga"] = StepCase.Run,
         ["fid_frechet"] = FrechetCase.Run,
+        ["sd_rule_vectors"] = SdRuleCase.Run,
+        ["sd_unet"] = SdUNetCase.Run,
+        ["sd_vae"] = SdAutoencoderCase.Run,
+        ["clip_text"] = ClipTextCase.Run,
+        ["sd_v15_manifest"] = SdManifestCase.Run,
+        ["cfg_combination"] = GuidanceCase.Run,
     };
 
     /// <summary>Runs the golden files of a folder, one after the other, as they are asked for.</summary>

@@ -38,6 +38,9 @@ public static class Verifier
         ["clip_text"] = ClipTextCase.Run,
         ["sd_v15_manifest"] = SdManifestCase.Run,
         ["cfg_combination"] = GuidanceCase.Run,
+        ["sched_diffusers_sd"] = SolverCase.Diffusers,
+        ["sched_compvis_sd"] = SolverCase.CompVis,
+        ["sched_tables_add_noise"] = SolverTableCase.Run,
     };
 
     /// <summary>Runs the golden files of a folder, one after the other, as they are asked for.</summary>

@@ -44,7 +44,7 @@ public sealed class AncestralSolver(
     protected override Tensor Step(Tensor x, Tensor output, int call, NoiseSource noise)
     {
         var (now, next) = (schedule.AlphaBarAt(times[call]), call + 1 < times.Length ? schedule.AlphaBarAt(times[call + 1]) : 1);
-        var alpha = now / next;
+        var alpha = schedule.Rounded(now / next);
         var (clean, _) = reading.Read(x, output, Math.Sqrt(now), Math.Sqrt(1 - now));
         var mean = Math.Sqrt(next) * (1 - alpha) / (1 - now) * clean + Math.Sqrt(alpha) * (1 - next) / (1 - now) * x;
         if (times[call] == 0)

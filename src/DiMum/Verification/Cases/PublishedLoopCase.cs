@@ -26,7 +26,7 @@ internal static class PublishedLoopCase
         var calls = loop["set_timesteps_calls"].Use().Items();
         int? steps = calls.Count == 0 ? null : (int)calls[^1]["args"].Items()[0].Integer();
         var eta = loop["step_extra_arguments"].Use().Find("positional_after_sample")?.Numbers()[0] ?? 0;
-        var solver = SolverConfig.Of(loop["scheduler"].Text(), loop["config"], steps, eta);
+        var solver = SolverConfig.Of(loop["scheduler"].Text(), loop["config"], steps, eta, singlePrecision: true);
         var from = solver.Times.Count - (int)loop["steps_run"].Integer();
         run.Check.Require(from >= 0, loop["steps_run"].Path, $"there are {solver.Times.Count} calls");
         if (from < 0)

@@ -35,13 +35,14 @@ internal static class SolverConfig
     /// <param name="config">Its configuration.</param>
     /// <param name="steps">S; null where the times were never set.</param>
     /// <param name="eta">η of the step, where there is one.</param>
-    public static Solver Of(string scheduler, GoldenNode config, int? steps, double eta)
+    /// <param name="singlePrecision">Tables in float32, as the loops had them.</param>
+    public static Solver Of(string scheduler, GoldenNode config, int? steps, double eta, bool singlePrecision = false)
     {
         foreach (var (name, node) in config.Members())
             if (Built.TryGetValue(name, out var values) && !values.Contains(node.Use().Element.ToString()))
                 throw new NotCovered($"{node.Path}: only {values[0]} is built here");
         var options = new Options(config);
-        var schedule = options.Schedule();
+        var schedule = singlePrecision ? options.Schedule().InSinglePrecision() : options.Schedule();
         var n = steps ?? schedule.Steps;
         return scheduler.Replace("Parallel", "", StringComparison.Ordinal) switch
         {

@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace DiMum.Diffusion;
@@ -33,6 +34,19 @@ public readonly record struct Guidance
     /// <param name="unconditional">ε_θ(x_t, t, ∅), [B,C,H,W].</param>
     public Tensor Combine(Tensor conditional, Tensor unconditional) =>
         NeedsNull ? (1 + Weight) * conditional - Weight * unconditional : conditional;
+
+    /// <summary>
+    /// ε̂ brought back to the conditional prediction's deviation, φ·ε̂·std(ε_c)/std(ε̂) + (1−φ)·ε̂ (Lin et al. 2023, section 3.4); deviations over each
+    /// image, with n − 1.
+    /// </summary>
+    /// <param name="guided">ε̂, [B,C,H,W].</param>
+    /// <param name="conditional">ε_c, [B,C,H,W].</param>
+    /// <param name="share">φ in 0…1; 0 leaves ε̂ as it is.</param>
+    public static Tensor Rescaled(Tensor guided, Tensor conditional, double share)
+    {
+        static Tensor Deviation(Tensor x) => x.flatten(1).std(1, unbiased: true).view(-1, 1, 1, 1); // [B,1,1,1]
+        return share * guided * (Deviation(conditional) / Deviation(guided)) + (1 - share) * guided;
+    }
 
     public override string ToString() => FormattableString.Invariant($"w={Weight:g}");
 }

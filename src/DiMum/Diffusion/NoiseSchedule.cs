@@ -11,6 +11,7 @@ public sealed class NoiseSchedule
 {
     private readonly double[] beta;
     private readonly double[] alphaBar;
+    private bool single;
 
     private NoiseSchedule(string name, double[] beta)
     {
@@ -34,6 +35,9 @@ public sealed class NoiseSchedule
 
     /// <summary>ᾱ_t; <see cref="AlphaBarAt"/> also takes t = −1, the clean image.</summary>
     public ReadOnlySpan<double> AlphaBar => alphaBar;
+
+    /// <summary>A value that follows from the tables, in their precision.</summary>
+    internal double Rounded(double value) => single ? (float)value : value;
 
     /// <summary>ᾱ_t, with ᾱ_{−1} = 1.</summary>
     public double AlphaBarAt(int t) => t < 0 ? 1 : alphaBar[t];
@@ -72,6 +76,19 @@ public sealed class NoiseSchedule
 
     /// <summary>A schedule of given β, for tests and for schedules this class does not name.</summary>
     public static NoiseSchedule Of(string name, params double[] beta) => new(name, [.. beta]);
+
+    /// <summary>
+    /// The same schedule with β, 1 − β and ᾱ each rounded to float32, as diffusers and the released code keep them: for agreement with numbers
+    /// that depend on it (near t = 0, 1 − ᾱ_t/ᾱ_s keeps three to four digits).
+    /// </summary>
+    public NoiseSchedule InSinglePrecision()
+    {
+        var rounded = new NoiseSchedule(Name + " in float32", Array.ConvertAll(beta, b => (double)(float)b)) { single = true };
+        var product = 1.0;
+        for (var t = 0; t < beta.Length; t++)
+            rounded.alphaBar[t] = (float)(product *= 1f - (float)beta[t]);
+        return rounded;
+    }
 
     /// <summary>The schedules by name, as experiments write them.</summary>
     public static readonly IReadOnlyDictionary<string, Func<int, NoiseSchedule>> Named = new Dictionary<string, Func<int, NoiseSchedule>>

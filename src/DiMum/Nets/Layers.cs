@@ -19,14 +19,32 @@ public sealed record ParameterScope(ParameterDeclarations Into, string Prefix = 
     }
 }
 
-/// <summary>y = W x + b.</summary>
-public sealed class Linear(ParameterScope scope, long from, long to)
+/// <summary>y = W x + b, or W x where there is no bias.</summary>
+public sealed class Linear(ParameterScope scope, long from, long to, bool withBias = true)
 {
     private readonly Parameter weight = scope.Declare("weight", Init.FanIn(from), to, from);
-    private readonly Parameter bias = scope.Declare("bias", Init.FanIn(from), to);
+    private readonly Parameter? bias = withBias ? scope.Declare("bias", Init.FanIn(from), to) : null;
 
-    /// <summary>[B,from] → [B,to].</summary>
-    public Tensor Forward(Tensor x) => scope.Seen(functional.linear(x, weight.Value, bias.Value));
+    /// <summary>[…,from] → […,to].</summary>
+    public Tensor Forward(Tensor x) => scope.Seen(functional.linear(x, weight.Value, bias?.Value));
+}
+
+/// <summary>Normalisation over the last axis, with scale and shift.</summary>
+public sealed class LayerNorm(ParameterScope scope, long channels, double epsilon = 1e-5)
+{
+    private readonly Parameter weight = scope.Declare("weight", Init.Ones, channels);
+    private readonly Parameter bias = scope.Declare("bias", Init.Zeros, channels);
+
+    public Tensor Forward(Tensor x) => scope.Seen(functional.layer_norm(x, [channels], weight.Value, bias.Value, epsilon));
+}
+
+/// <summary>A table of <paramref name="count"/> vectors, looked up by index.</summary>
+public sealed class Embedding(ParameterScope scope, long count, long channels, double deviation = 1)
+{
+    private readonly Parameter weight = scope.Declare("weight", new Init(InitKind.Normal, deviation), count, channels);
+
+    /// <summary>int64 [B,L] → [B,L,channels].</summary>
+    public Tensor Forward(Tensor indices) => scope.Seen(weight.Value.index_select(0, indices.flatten()).view([.. indices.shape, channels]));
 }
 
 /// <summary>

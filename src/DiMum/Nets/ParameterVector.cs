@@ -67,9 +67,21 @@ public sealed class ParameterDeclarations
 public sealed class ParameterVector : IDisposable
 {
     private readonly Dictionary<string, Parameter> byName;
+    private readonly Tensor? gradient;
 
-    /// <summary>Gives the declared parameters memory on <paramref name="device"/> and fills them by their <see cref="Init"/> from <paramref name="generator"/>.</summary>
-    public ParameterVector(ParameterDeclarations declarations, Device device, Generator generator, ScalarType dtype = ScalarType.Float32)
+    /// <summary>Gives the declared parameters memory and values.</summary>
+    /// <param name="declarations">Names, shapes and order.</param>
+    /// <param name="device">Where they live.</param>
+    /// <param name="generator">Draws what their <see cref="Init"/> says; null leaves random ones at 0, for weights that are loaded next.</param>
+    /// <param name="dtype">float32, or float64 for laws.</param>
+    /// <param name="frozen">Without gradient, at half the memory: for networks that are never trained here.</param>
+    public ParameterVector(
+        ParameterDeclarations declarations,
+        Device device,
+        Generator? generator,
+        ScalarType dtype = ScalarType.Float32,
+        bool frozen = false
+    )
     {
         Entries = declarations.All;
         byName = Entries.ToDictionary(p => p.Name);
@@ -81,7 +93,7 @@ public sealed class ParameterVector : IDisposable
 
         using var none = no_grad();
         Values = empty(Count, dtype: dtype, device: device).DetachFromDisposeScope();
-        Gradient = zeros(Count, dtype: dtype, device: device).DetachFromDisposeScope();
+        gradient = frozen ? null : zeros(Count, dtype: dtype, device: device).DetachFromDisposeScope();
         foreach (var p in Entries)
             Bind(p, generator);
     }
@@ -93,7 +105,10 @@ public sealed class ParameterVector : IDisposable
     public Tensor Values { get; }
 
     /// <summary>∂L/∂θ, [n]; accumulates over backward passes until <see cref="ZeroGradient"/>.</summary>
-    public Tensor Gradient { get; }
+    public Tensor Gradient => gradient ?? throw new InvalidOperationException("these parameters are frozen: they have no gradient");
+
+    /// <summary>Whether there is no gradient.</summary>
+    public bool Frozen => gradient is null;
 
     /// <summary>Names, shapes and offsets, in order.</summary>
     public IReadOnlyList<Parameter> Entries { get; }
@@ -130,7 +145,7 @@ public sealed class ParameterVector : IDisposable
     }
 
     /// <summary>Values of a parameter at birth by its <see cref="Init"/>, float64 in its shape.</summary>
-    public static Tensor Fresh(Parameter p, Generator generator) =>
+    public static Tensor Fresh(Parameter p, Generator? generator) =>
         p.Init.Kind switch
         {
             InitKind.Constant => full(p.Shape, p.Init.Scale, ScalarType.Float64),
@@ -144,14 +159,19 @@ public sealed class ParameterVector : IDisposable
         foreach (var p in Entries)
             p.Value.Dispose();
         Values.Dispose();
-        Gradient.Dispose();
+        gradient?.Dispose();
     }
 
-    private void Bind(Parameter p, Generator generator)
+    private void Bind(Parameter p, Generator? generator)
     {
         using var scope = NewDisposeScope();
-        Values.narrow(0, p.Offset, p.Count).view(p.Shape).copy_(Fresh(p, generator));
-        p.Value = Values.narrow(0, p.Offset, p.Count).view(p.Shape).detach().requires_grad_(true).DetachFromDisposeScope();
-        p.Value.grad = Gradient.narrow(0, p.Offset, p.Count).view(p.Shape);
+        var view = Values.narrow(0, p.Offset, p.Count).view(p.Shape);
+        if (generator is not null || p.Init.Kind == InitKind.Constant)
+            view.copy_(Fresh(p, generator));
+        else
+            view.zero_();
+        p.Value = view.detach().requires_grad_(gradient is not null).DetachFromDisposeScope();
+        if (gradient is not null)
+            p.Value.grad = gradient.narrow(0, p.Offset, p.Count).view(p.Shape);
     }
 }

@@ -6,6 +6,7 @@ namespace DiMum.Verification;
 internal sealed class GoldenFile : IDisposable
 {
     private readonly JsonDocument document;
+    private readonly List<GoldenNode> expected = [];
 
     private GoldenFile(string path, JsonDocument document)
     {
@@ -61,10 +62,18 @@ internal sealed class GoldenFile : IDisposable
         }
     }
 
+    /// <summary>A member of the root that holds expected values besides <c>outputs</c>: what nobody reads of it is then known too.</summary>
+    public GoldenNode Expected(string member)
+    {
+        expected.Add(Root[member]);
+        return Root[member];
+    }
+
     /// <summary>Places that nobody read or compared: expected values, and settings that a loop would depend on.</summary>
     public IReadOnlyList<string> Unused()
     {
         var places = Root.Has("outputs") ? Root.Ledger.Unused(Outputs) : [];
+        places = places.Concat(expected.SelectMany(Root.Ledger.Unused));
         if (Hyper is { } hyper)
             places = places.Concat(Root.Ledger.Unused(hyper));
         return places.Select(p => p.TrimStart('/')).ToList();

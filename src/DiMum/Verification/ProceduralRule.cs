@@ -6,7 +6,7 @@ namespace DiMum.Verification;
 /// Values by rule instead of stored weights: element i of the tensor NAME is made of u = mix((i+1)·2654435769 + FNV-1a-32(NAME))/2³² and
 /// s = sin(2πu). Both sides of a comparison compute them, so golden files hold no weights. All in float64, rounded to float32 once.
 /// </summary>
-public static class ProceduralRule
+public static partial class ProceduralRule
 {
     private const double Sqrt2 = 1.4142135623730951;
     private const int Chunk = 1 << 15;

@@ -38,6 +38,17 @@ public static class Verifier
         ["uc_salun_steps"] = CanvasCase.SalUn,
         ["uc_shs_steps"] = CanvasCase.Scissorhands,
         ["fid_frechet"] = FrechetCase.Run,
+        ["sd_rule_vectors"] = SdRuleCase.Run,
+        ["sd_unet"] = SdUNetCase.Run,
+        ["sd_vae"] = SdAutoencoderCase.Run,
+        ["clip_tokenizer"] = TokenizerCase.Run,
+        ["clip_text"] = ClipTextCase.Run,
+        ["sd_v15_manifest"] = SdManifestCase.Run,
+        ["cfg_combination"] = GuidanceCase.Run,
+        ["sched_diffusers_sd"] = SolverCase.Diffusers,
+        ["sched_compvis_sd"] = SolverCase.CompVis,
+        ["sched_published_full_loops"] = PublishedLoopCase.Run,
+        ["sched_tables_add_noise"] = SolverTableCase.Run,
     };
 
     /// <summary>Runs the golden files of a folder, one after the other, as they are asked for.</summary>

@@ -45,6 +45,17 @@ public class VerifierTests
         yield return Case("iterations", "train_steps", "more 'backward'", r => r["config"]!["hyper"]!["n_iters"] = 2);
         yield return Case("unlearning_label", "dimum_steps", "outputs/events/8/", Relabel);
         yield return Case("mask_ratio", "salun_mask", "outputs/mask/0/", r => r["outputs"]!["mask"]![0]!["ratio"] = 0.51);
+        yield return Case("sd_time", "sd_unet_tiny64", "outputs/eps", r => r["inputs"]!["timesteps"]![1] = 803);
+        yield return Case("sd_heads", "sd_unet_tiny64", "outputs/eps", r => r["diffusers_config"]!["attention_head_dim"] = 4);
+        yield return Case("sd_gain", "sd_vae_tiny", "outputs/mean", r => r["weight_rule"]!["gain"] = 1.49);
+        yield return Case("sd_token", "clip_text_tiny", "outputs/", r => r["inputs"]!["input_ids"]![1]![3] = 107);
+        yield return Case("sd_eta", "sched_diffusers_sd", "cases/0/runs/", r => r["cases"]![0]!["step_arguments"]!["eta"] = 0.1);
+        yield return Case(
+            "sd_prompt",
+            "clip_tokenizer",
+            "prompts/2/",
+            r => r["prompts"]![2]!["text"] = "An image of Cats in artist sketch stile."
+        );
         yield return Case(
             "decay",
             "sfron_steps_nomask",

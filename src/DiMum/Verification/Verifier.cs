@@ -32,6 +32,11 @@ public static class Verifier
         ["sfron_steps"] = StepCase.Run,
         ["sfron_ga"] = StepCase.Run,
         ["fid_frechet"] = FrechetCase.Run,
+        ["fid_kid"] = KidCase.Run,
+        ["fid_precision_recall"] = PrecisionRecallCase.Run,
+        ["fid_inception_score"] = InceptionScoreCase.Run,
+        ["sd_inception"] = InceptionCase.Run,
+        ["sd_inception_manifest"] = InceptionManifestCase.Run,
     };
 
     /// <summary>Runs the golden files of a folder, one after the other, as they are asked for.</summary>

@@ -11,6 +11,7 @@ namespace DiMum.Metrics;
 /// </summary>
 public sealed class Frechet
 {
+    private const double Rounding = 2.2e-16;
     private readonly Vector<double> mean;
     private readonly Matrix<double> factor; // A = V Λ^½ with Σ₁ = A Aᵀ; Aᵀ Σ₂ A has the eigenvalues of Σ₁^½ Σ₂ Σ₁^½
     private readonly double trace;
@@ -22,7 +23,10 @@ public sealed class Frechet
         using var none = no_grad();
         using var scope = NewDisposeScope();
         var (values, vectors) = linalg.eigh(Symmetric(Of(covariance)));
-        factor = Back(vectors * values.clamp_min(0).sqrt());
+        // Eigenvalues within rounding of zero are zero: of fewer than d images most are, and their roots would be noise.
+        var rank = Math.Max(1, values.gt(values.abs().max() * (values.shape[0] * Rounding)).sum().item<long>());
+        var from = values.shape[0] - rank; // ascending
+        factor = Back(vectors.narrow(1, from, rank) * values.narrow(0, from, rank).clamp_min(0).sqrt()); // [d,rank]
     }
 
     public Frechet(FeatureMoments reference)

@@ -77,6 +77,9 @@ type ClassifierTrainingSettings = global.DiMum.Metrics.ClassifierTrainingSetting
 type FeatureMoments = global.DiMum.Metrics.FeatureMoments
 type Frechet = global.DiMum.Metrics.Frechet
 type ImageClassifier = global.DiMum.Metrics.ImageClassifier
+type InceptionScore = global.DiMum.Metrics.InceptionScore
+type KernelDistance = global.DiMum.Metrics.KernelDistance
+type Manifold = global.DiMum.Metrics.Manifold
 type Measured = global.DiMum.Metrics.Measured
 
 type ModelFile = global.DiMum.Checkpoints.ModelFile

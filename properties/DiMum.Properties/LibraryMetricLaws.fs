@@ -44,6 +44,55 @@ let ``moments of two halves added are the whole's, and taken away again the othe
     same whole sum
     same (moments clouds.A) (sum.Plus(moments clouds.B, -1))
 
+let private rows (cloud: float[][]) =
+    torch.tensor(Array.concat cloud).reshape(int64 cloud.Length, int64 cloud[0].Length)
+
+[<Law "L36">]
+let ``the library's KID is the specification's`` (clouds: Clouds) =
+    use scope = torch.NewDisposeScope()
+    let expected = Kid.distance clouds.A clouds.B
+
+    let size =
+        Kid.kernel clouds.A[0] clouds.A[0]
+        + Seq.sumBy (fun (x: float[]) -> abs (Kid.kernel x x)) (Seq.append clouds.A clouds.B)
+
+    Expect.near (1e-12 * (1.0 + size)) expected (Lib.KernelDistance.Unbiased(rows clouds.A, rows clouds.B))
+
+[<Law "L36">]
+let ``the library's precision and recall are the specification's`` (clouds: Clouds) =
+    use scope = torch.NewDisposeScope()
+    let k = 2
+    let struct (precision, recall) = Lib.Manifold.Compare(rows clouds.A, rows clouds.B, k, "m", "o")
+    Expect.equal (PrecisionRecall.precision k clouds.A clouds.B) precision.Value
+    Expect.equal (PrecisionRecall.recall k clouds.A clouds.B) recall.Value
+
+[<Law "L36">]
+let ``an Inception Score is exp of the mean divergence from the mean, however the images are batched`` (clouds: Clouds) =
+    use scope = torch.NewDisposeScope()
+    let logits = clouds.A
+
+    let softmax (x: float[]) =
+        let e = x |> Array.map (fun v -> exp (v - Array.max x))
+        e |> Array.map (fun v -> v / Array.sum e)
+
+    let p = logits |> Array.map softmax
+    let q = Array.init logits[0].Length (fun j -> p |> Array.averageBy (fun x -> x[j]))
+
+    let divergence x =
+        Array.map2 (fun a b -> if a > 0.0 then a * log (a / b) else 0.0) x q |> Array.sum
+
+    let expected = exp (p |> Array.averageBy divergence)
+
+    for size in [ 1; 3; logits.Length ] do
+        let score = Lib.InceptionScore.InSplits(int64 logits.Length, 1)
+
+        for batch in Array.chunkBySize size logits do
+            score.Add(rows batch)
+
+        let struct (mean, deviation) = score.Result
+        Expect.near (1e-9 * expected) expected mean
+        Expect.equal 0.0 deviation
+
 [<Law "L39">]
 let ``the library's accuracy rate and its interval are the specification's``
     (count: NonNegativeInt)

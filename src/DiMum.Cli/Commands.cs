@@ -181,20 +181,33 @@ internal static class Commands
     private static Command Evaluate()
     {
         var shared = new SharedOptions();
-        var target = new Argument<string>("checkpoint") { Description = "A model.safetensors of a run." };
+        var sets = new ImageSets();
+        var target = new Argument<string?>("checkpoint") { Description = "A model.safetensors of a run.", Arity = ArgumentArity.ZeroOrOne };
         var experiment = new Option<string?>("--experiment")
         {
             Description = "Experiment of a checkpoint that lies outside its run folder.",
         };
         var command = new Command(
             "evaluate",
-            "Measure a checkpoint: AR, retained accuracy, Fréchet distance.\n\nExample:  dimum evaluate runs/digits/stages/pretrain-*/model.safetensors"
+            """
+            Measure a checkpoint (AR, retained accuracy, Fréchet distance), or compare two sets of images (FID, sFID, KID, precision, recall, IS).
+
+            Example:  dimum evaluate runs/digits/stages/pretrain-*/model.safetensors
+                      dimum evaluate --samples A --reference B --inception pt_inception-2015-12-05-6726825d.pth
+            """
         )
         {
             target,
             experiment,
         };
-        return shared.On(command, parse => Verbs.Evaluate(parse.GetValue(target)!, parse.GetValue(experiment), shared.Read(parse)));
+        sets.AddTo(command);
+        return shared.On(
+            command,
+            parse =>
+                sets.Asked(parse)
+                    ? sets.Run(parse, shared.Device(parse), shared.Read(parse).Cancel)
+                    : Verbs.Evaluate(parse.GetValue(target), parse.GetValue(experiment), shared.Read(parse))
+        );
     }
 
     private static Command Report()

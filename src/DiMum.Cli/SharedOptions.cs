@@ -28,6 +28,9 @@ internal sealed class SharedOptions
         return command;
     }
 
+    /// <summary>The device asked for; cpu where none is.</summary>
+    public string Device(ParseResult parse) => parse.GetValue(device) ?? "cpu";
+
     public Shared Read(ParseResult parse)
     {
         var settings = parse.GetValue(set) ?? [];

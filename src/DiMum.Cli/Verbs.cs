@@ -82,8 +82,10 @@ internal static class Verbs
         return 0;
     }
 
-    public static int Evaluate(string checkpoint, string? experimentFile, Shared shared)
+    public static int Evaluate(string? checkpoint, string? experimentFile, Shared shared)
     {
+        if (checkpoint is null)
+            throw new UserError("evaluate: name a checkpoint, or two sets of images with --samples A --reference B");
         var (experiment, where) = OfCheckpoint(checkpoint, experimentFile, shared);
         var evaluation = Watch(experiment, where, run => run.EvaluateCheckpoint(checkpoint));
         Tables.Print(evaluation);

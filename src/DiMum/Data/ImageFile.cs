@@ -8,9 +8,9 @@ internal static class ImageFile
     private const long MostPixels = 100_000_000;
     private const string Expected = "a whole PNG, JPEG, WebP or BMP image";
 
-    /// <summary>The image as opaque RGBA, transparent parts over white, and whether the file is a greyscale one.</summary>
+    /// <summary>The image as opaque RGBA, transparent parts over white; whether the file is a greyscale one, and whether it had transparent parts.</summary>
     /// <exception cref="UserError">It is missing, unreadable, incomplete, not an image or above 100 million pixels.</exception>
-    public static (SKBitmap Rgba, bool Grey) Decode(string path)
+    public static (SKBitmap Rgba, bool Grey, bool Transparent) Decode(string path)
     {
         using var stream = InputFile.Open(path, Expected);
         using var codec =
@@ -25,8 +25,8 @@ internal static class ImageFile
             bitmap.Dispose();
             throw new UserError($"{stream.Name}: damaged image ({result}), expected {Expected}; replace or remove it");
         }
-        OverWhite(bitmap);
-        return (bitmap, codec.Info.ColorType == SKColorType.Gray8);
+        var transparent = OverWhite(bitmap);
+        return (bitmap, codec.Info.ColorType == SKColorType.Gray8, transparent);
     }
 
     /// <summary>
@@ -49,9 +49,10 @@ internal static class ImageFile
         return planes;
     }
 
-    private static unsafe void OverWhite(SKBitmap bitmap)
+    private static unsafe bool OverWhite(SKBitmap bitmap)
     {
         var pixels = new Span<byte>((void*)bitmap.GetPixels(), bitmap.ByteCount);
+        var any = false;
         for (var i = 0; i < pixels.Length; i += 4)
         {
             int alpha = pixels[i + 3];
@@ -60,6 +61,9 @@ internal static class ImageFile
             for (var c = i; c < i + 3; c++)
                 pixels[c] = (byte)((pixels[c] * alpha + 255 * (255 - alpha) + 127) / 255);
             pixels[i + 3] = 255;
+            any = true;
         }
+
+        return any;
     }
 }

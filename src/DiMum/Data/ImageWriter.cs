@@ -37,7 +37,7 @@ public static class ImageWriter
     /// <exception cref="UserError">The file is missing, unreadable or not a whole image.</exception>
     public static Tensor Read(string path)
     {
-        var (bitmap, grey) = ImageFile.Decode(path);
+        var (bitmap, grey, _) = ImageFile.Decode(path);
         using (bitmap)
         {
             var channels = grey ? 1 : 3;

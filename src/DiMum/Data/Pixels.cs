@@ -23,6 +23,19 @@ public static class Pixels
         return ToUnit(model).mul_(255).round_().to(ScalarType.Byte).MoveToOuterDisposeScope();
     }
 
+    /// <summary>
+    /// As released (OPTML-Group/Unlearn-Saliency@a6e89fd, torchvision's <c>save_image(normalize=True)</c> on one image at a time): every image is
+    /// stretched over its own range, b = ⌊255·(v − min)/max(max − min, 10⁻⁵) + ½⌋, uint8, all channels alike.
+    /// </summary>
+    /// <param name="unit">[B,C,H,W] in [0, 1].</param>
+    public static Tensor Stretched(Tensor unit)
+    {
+        using var scope = NewDisposeScope();
+        var low = unit.amin([1, 2, 3], keepdim: true);
+        var range = (unit.amax([1, 2, 3], keepdim: true) - low).clamp_min_(1e-5);
+        return ((unit - low) / range).mul_(255).add_(0.5).clamp_(0, 255).to(ScalarType.Byte).MoveToOuterDisposeScope();
+    }
+
     /// <summary>x reversed along its last axis where <paramref name="flip"/> (bool [B]) is true: the horizontal flip of the training data path.</summary>
     public static Tensor FlipWhere(Tensor x, Tensor flip)
     {

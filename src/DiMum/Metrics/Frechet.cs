@@ -1,67 +1,32 @@
 using MathNet.Numerics.Distributions;
 using MathNet.Numerics.LinearAlgebra;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace DiMum.Metrics;
 
-/// <summary>Count, sum and sum of outer products of feature vectors, in float64; two halves added are the whole.</summary>
-public sealed class FeatureMoments(int dimension)
-{
-    private readonly Vector<double> sum = Vector<double>.Build.Dense(dimension);
-    private readonly Matrix<double> outer = Matrix<double>.Build.Dense(dimension, dimension);
-
-    public long Count { get; private set; }
-
-    public int Dimension => dimension;
-
-    /// <summary>Adds rows, [n,d].</summary>
-    public void Add(Matrix<double> rows)
-    {
-        Count += rows.RowCount;
-        sum.Add(rows.ColumnSums(), sum);
-        outer.Add(rows.TransposeThisAndMultiply(rows), outer);
-    }
-
-    /// <summary>The moments of both.</summary>
-    public FeatureMoments Plus(FeatureMoments other, int sign = 1)
-    {
-        var result = new FeatureMoments(dimension) { Count = Count + sign * other.Count };
-        sum.Add(sign * other.sum, result.sum);
-        outer.Add(sign * other.outer, result.outer);
-        return result;
-    }
-
-    /// <summary>μ, [d].</summary>
-    public Vector<double> Mean => sum / Count;
-
-    /// <summary>Σ, unbiased, [d,d].</summary>
-    public Matrix<double> Covariance
-    {
-        get
-        {
-            if (Count < 2)
-                throw new UserError($"a covariance needs at least 2 images, got {Count}");
-            return (outer - Count * Mean.OuterProduct(Mean)) / (Count - 1);
-        }
-    }
-}
-
 /// <summary>
 /// Fréchet distance between Gaussians fitted to features: ‖μ₁−μ₂‖² + tr Σ₁ + tr Σ₂ − 2 tr (Σ₁^½ Σ₂ Σ₁^½)^½, by two symmetric
-/// eigen-decompositions: real and stable for singular covariances. On Inception features this would be FID; here it is named by its features.
+/// eigen-decompositions: real and stable for singular covariances. On FID-Inception features it is FID; it is named by its features.
 /// </summary>
 public sealed class Frechet
 {
+    private const double Rounding = 2.2e-16;
     private readonly Vector<double> mean;
-    private readonly Matrix<double> root; // Σ₁^½
+    private readonly Matrix<double> factor; // A = V Λ^½ with Σ₁ = A Aᵀ; Aᵀ Σ₂ A has the eigenvalues of Σ₁^½ Σ₂ Σ₁^½
     private readonly double trace;
 
     public Frechet(Vector<double> mean, Matrix<double> covariance)
     {
         this.mean = mean;
         trace = covariance.Trace();
-        var eigen = covariance.Evd(Symmetricity.Symmetric);
-        var scale = eigen.EigenValues.Map(v => Math.Sqrt(Math.Max(0, v.Real)));
-        root = eigen.EigenVectors * Matrix<double>.Build.DenseOfDiagonalVector(scale) * eigen.EigenVectors.Transpose();
+        using var none = no_grad();
+        using var scope = NewDisposeScope();
+        var (values, vectors) = linalg.eigh(Symmetric(Of(covariance)));
+        // Eigenvalues within rounding of zero are zero: of fewer than d images most are, and their roots would be noise.
+        var rank = Math.Max(1, values.gt(values.abs().max() * (values.shape[0] * Rounding)).sum().item<long>());
+        var from = values.shape[0] - rank; // ascending
+        factor = Back(vectors.narrow(1, from, rank) * values.narrow(0, from, rank).clamp_min(0).sqrt()); // [d,rank]
     }
 
     public Frechet(FeatureMoments reference)
@@ -70,9 +35,10 @@ public sealed class Frechet
     /// <summary>The distance from the reference to N(mean, covariance).</summary>
     public double To(Vector<double> otherMean, Matrix<double> covariance)
     {
-        var inner = root * covariance * root;
-        var values = ((inner + inner.Transpose()) / 2).Evd(Symmetricity.Symmetric).EigenValues;
-        var cross = values.Sum(v => Math.Sqrt(Math.Max(0, v.Real)));
+        using var none = no_grad();
+        using var scope = NewDisposeScope();
+        var a = Of(factor);
+        var cross = linalg.eigvalsh(Symmetric(a.t().mm(Of(covariance)).mm(a))).clamp_min_(0).sqrt_().sum().item<double>();
         return (mean - otherMean).DotProduct(mean - otherMean) + trace + covariance.Trace() - 2 * cross;
     }
 
@@ -91,4 +57,11 @@ public sealed class Frechet
         var reach = StudentT.InvCDF(0, 1, count - 1, 0.975) * error;
         return new(value, all.Count, Math.Max(0, value - reach), value + reach, metric, of);
     }
+
+    private static Tensor Symmetric(Tensor matrix) => (matrix + matrix.t()) / 2;
+
+    private static Tensor Of(Matrix<double> matrix) => tensor(matrix.ToRowMajorArray(), [matrix.RowCount, matrix.ColumnCount]);
+
+    private static Matrix<double> Back(Tensor matrix) =>
+        Matrix<double>.Build.DenseOfRowMajor((int)matrix.shape[0], (int)matrix.shape[1], matrix.contiguous().data<double>().ToArray());
 }

@@ -45,10 +45,11 @@ public static partial class ProceduralRule
             return Sines(name, count, Sqrt2);
         if (shape.Length >= 2)
             return Sines(name, count, 1 / Math.Sqrt(count / shape[0]));
-        return name.EndsWith(".weight", StringComparison.Ordinal)
-            ? Fill(name, count, (h, i) => (float)(1 + 0.1 * Sine(h, i)))
-            : Sines(name, count, 0.1);
+        return name.EndsWith(".weight", StringComparison.Ordinal) ? Scale(name, count) : Sines(name, count, 0.1);
     }
+
+    /// <summary>1 + 0.1·s: norm scales and running variances.</summary>
+    public static float[] Scale(string name, long count) => Fill(name, count, (h, i) => (float)(1 + 0.1 * Sine(h, i)));
 
     /// <summary>scale·s.</summary>
     public static float[] Input(string name, long count, double scale = 1) => Sines(name, count, scale);

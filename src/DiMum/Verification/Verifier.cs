@@ -49,6 +49,11 @@ public static class Verifier
         ["sched_compvis_sd"] = SolverCase.CompVis,
         ["sched_published_full_loops"] = PublishedLoopCase.Run,
         ["sched_tables_add_noise"] = SolverTableCase.Run,
+        ["fid_kid"] = KidCase.Run,
+        ["fid_precision_recall"] = PrecisionRecallCase.Run,
+        ["fid_inception_score"] = InceptionScoreCase.Run,
+        ["sd_inception"] = InceptionCase.Run,
+        ["sd_inception_manifest"] = InceptionManifestCase.Run,
     };
 
     /// <summary>Runs the golden files of a folder, one after the other, as they are asked for.</summary>

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace DiMum.Verification.Cases;
 
-/// <summary>Pixels to the model's range and back, and to bytes. The released per-image stretch is not offered here, so it stays unchecked.</summary>
+/// <summary>Pixels to the model's range and back, and to bytes, with the released stretch of every image and without.</summary>
 internal static class ImageCase
 {
     public static void Run(CaseRun run)
@@ -19,6 +19,8 @@ internal static class ImageCase
             check.Tensor(inverse, Pixels.ToUnit(x));
         if (outputs.Find("png_uint8_normalize_false_CHW") is { } images)
             Bytes(check, images, Checker.Doubles(Pixels.ToBytes(x)), outputs["uint8_tolerance"].Number());
+        if (outputs.Find("png_uint8_normalize_true_CHW") is { } stretched)
+            Bytes(check, stretched, Checker.Doubles(Pixels.Stretched(Pixels.ToUnit(x))), outputs["uint8_tolerance"].Number());
     }
 
     private static void Bytes(Checker check, GoldenNode images, double[] got, double tolerance)

@@ -1,0 +1,139 @@
+using DiMum.Data;
+using DiMum.Diffusion;
+using MathNet.Numerics.LinearAlgebra;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Metrics.Inception;
+
+/// <summary>Means and covariances of features, computed here or read from a file.</summary>
+/// <param name="Pool">FID's.</param>
+/// <param name="Spatial">sFID's, where there are any.</param>
+/// <param name="Count">Images; 0 where a file doesn't say.</param>
+/// <param name="Of">Which images.</param>
+/// <param name="Given">Whether they were read from a file, which states neither network nor protocol.</param>
+public sealed record FeatureStatistics(
+    (Vector<double> Mean, Matrix<double> Covariance) Pool,
+    (Vector<double> Mean, Matrix<double> Covariance)? Spatial,
+    long Count,
+    string Of,
+    bool Given
+)
+{
+    public static FeatureStatistics From(ImageSetFeatures features) =>
+        new(
+            (features.Pool.Mean, features.Pool.Covariance),
+            (features.Spatial.Mean, features.Spatial.Covariance),
+            features.Count,
+            features.Of,
+            false
+        );
+
+    /// <summary>Whether a path is an <c>.npz</c> of statistics: <c>mu</c> and <c>sigma</c> and no samples.</summary>
+    public static bool IsIn(string path)
+    {
+        if (!File.Exists(path))
+            return false;
+        using var npz = new Npz(path);
+        return npz.Has("mu", "sigma") && !npz.Has("arr_0");
+    }
+
+    /// <summary>Reads <c>mu</c>, <c>sigma</c> (pytorch-fid's layout) and <c>mu_s</c>, <c>sigma_s</c> (guided-diffusion's).</summary>
+    /// <exception cref="UserError">Arrays are missing, of wrong shape, not finite, or no covariance.</exception>
+    public static FeatureStatistics Read(string path)
+    {
+        using var npz = new Npz(path);
+        (Vector<double>, Matrix<double>) Pair(string mean, string covariance)
+        {
+            var ((mu, shape), (sigma, square)) = (npz.Doubles(mean), npz.Doubles(covariance));
+            var d = mu.Length;
+            if (shape.Length != 1 || !square.SequenceEqual([d, d]))
+                throw npz.Bad(
+                    covariance,
+                    $"is [{string.Join(',', square)}] and '{mean}' [{string.Join(',', shape)}], expected [d,d] and [d]"
+                );
+            var matrix = Matrix<double>.Build.Dense(d, d, sigma);
+            var scale = sigma.Max(Math.Abs);
+            if ((matrix - matrix.Transpose()).Enumerate().Any(v => Math.Abs(v) > 1e-6 * scale) || matrix.Diagonal().Any(v => v < 0))
+                throw npz.Bad(covariance, "is no covariance: it is not symmetric or has a negative variance");
+            return (Vector<double>.Build.Dense(mu), matrix);
+        }
+
+        return new(Pair("mu", "sigma"), npz.Has("mu_s", "sigma_s") ? Pair("mu_s", "sigma_s") : null, 0, npz.Path, true);
+    }
+}
+
+/// <summary>Numbers that compare two sets of images, each under its full identity.</summary>
+public static class SetComparison
+{
+    private const int Subsets = 100;
+    private const int SubsetSize = 1000;
+    private const int Neighbours = 3;
+
+    /// <summary>FID, and sFID where both sides have its features.</summary>
+    public static IReadOnlyList<Measured> Frechet(FeatureStatistics samples, FeatureStatistics reference, string identity)
+    {
+        var given = new[] { samples, reference }.Where(s => s.Given).Select(s => s.Of).ToList();
+        var how = given.Count == 0 ? identity : $"{identity}; statistics given by {string.Join(" and ", given)}, which states no network";
+        var of = $"{samples.Of} against {reference.Of}";
+        List<Measured> result = [One("FID", samples.Pool, reference.Pool)];
+        if (samples.Spatial is { } a && reference.Spatial is { } b)
+            result.Add(One("sFID", a, b));
+        return result;
+
+        Measured One(string name, (Vector<double> Mean, Matrix<double> Covariance) x, (Vector<double> Mean, Matrix<double> Covariance) y)
+        {
+            if (x.Mean.Count != y.Mean.Count)
+                throw new UserError(
+                    $"{name}: {samples.Of} has features of {x.Mean.Count} dimensions, {reference.Of} of {y.Mean.Count}; they are of unlike networks"
+                );
+            var value = new Frechet(y.Mean, y.Covariance).To(x.Mean, x.Covariance);
+            return new(value, samples.Count, double.NaN, double.NaN, $"{name} ({how}; {Against(reference)})", of);
+        }
+    }
+
+    /// <summary>KID, precision, recall and the samples' Inception Score.</summary>
+    public static IReadOnlyList<Measured> Others(ImageSetFeatures samples, ImageSetFeatures reference, string identity, Seed seed)
+    {
+        var of = $"{samples.Of} against {reference.Of}";
+        var (x, y) = (samples.Kept, reference.Kept);
+        var size = (int)Math.Min(SubsetSize, Math.Min(x.shape[0], y.shape[0]));
+        var kept = $"{x.shape[0]} and {y.shape[0]} evenly spaced images";
+        var each = KernelDistance.OnSubsets(x, y, Draw(x.shape[0], y.shape[0], size, seed));
+        var kid = each.Average();
+        var deviation = Math.Sqrt(each.Average(v => (v - kid) * (v - kid)));
+        List<Measured> result =
+        [
+            new(
+                kid,
+                samples.Count,
+                kid - deviation,
+                kid + deviation,
+                $"KID ({identity}; {Subsets} subsets of {size} of {kept}; ± their deviation)",
+                of
+            ),
+        ];
+        if (Math.Min(x.shape[0], y.shape[0]) > Neighbours)
+        {
+            var (precision, recall) = Manifold.Compare(y, x, Neighbours, $"{identity}; k = {Neighbours}, {kept}; exact 95 %", of);
+            result.AddRange([precision, recall]);
+        }
+
+        var (mean, spread) = samples.Score;
+        result.Add(new(mean, samples.Count, mean - spread, mean + spread, $"IS ({identity}; ± deviation over splits)", samples.Of));
+        return result;
+    }
+
+    private static string Against(FeatureStatistics reference) =>
+        reference.Count > 0 ? $"{reference.Count} reference images" : "reference of unstated size";
+
+    private static IEnumerable<(long[] X, long[] Y)> Draw(long n, long m, int size, Seed seed)
+    {
+        for (var s = 0; s < Subsets; s++)
+        {
+            using var generator = seed.At("kid", s).Generator();
+            long[] Some(long count) => randperm(count, ScalarType.Int64, generator: generator).data<long>().Take(size).ToArray();
+            yield return (Some(n), Some(m));
+        }
+    }
+}

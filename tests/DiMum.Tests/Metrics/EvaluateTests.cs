@@ -1,0 +1,214 @@
+using System.IO.Compression;
+using System.Text;
+using DiMum.Checkpoints;
+using DiMum.Cli;
+using DiMum.Data;
+using DiMum.Metrics;
+using DiMum.Metrics.Inception;
+using DiMum.Runs;
+using DiMum.Tests.Data;
+using DiMum.Verification;
+using NUnit.Framework;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Tests.Metrics;
+
+/// <summary>Two sets of images or of statistics through the command line.</summary>
+[NonParallelizable]
+public class EvaluateTests
+{
+    [Test]
+    public void Statistics_of_both_layouts_give_the_closed_form()
+    {
+        using var folder = new TempFolder();
+        // Commuting covariances: ‖δ‖² + Σ (σ₁ − σ₂)² = 4 + (1−2)² + (3−1)² = 9; the spatial ones 0.
+        var a = folder.Write(
+            "a.npz",
+            Npz(("mu", Npy([0, 1])), ("sigma", Npy([1, 0, 0, 9], 2)), ("mu_s", Npy([1])), ("sigma_s", Npy([4], 1)))
+        );
+        var b = folder.Write(
+            "b.npz",
+            Npz(("mu", Npy([2, 1])), ("sigma", Npy([4, 0, 0, 1], 2)), ("mu_s", Npy([1])), ("sigma_s", Npy([4], 1)))
+        );
+        var (code, error) = Call("evaluate", "--samples", a, "--reference", b, "--json", folder["n.json"], "--csv", folder["n.csv"]);
+        Assert.That(code, Is.Zero, error);
+        var numbers = Json.Read<Measured[]>(File.ReadAllText(folder["n.json"]), "n.json");
+        Assert.That(numbers.Select(m => m.Value), Is.EqualTo(new[] { 9.0, 0 }).Within(1e-9));
+        Assert.That(numbers[0].Metric, Does.StartWith("FID (given statistics").And.Contain("states no network"));
+        Assert.That(File.ReadAllLines(folder["n.csv"]), Has.Length.EqualTo(3));
+    }
+
+    [Test]
+    public void Folders_and_samples_of_the_same_images_have_the_same_features_and_unlike_protocols_do_not_compare()
+    {
+        using var folder = new TempFolder();
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(3, CPU);
+        Images(folder, "a", 3, generator);
+        Images(folder, "b", 4, generator);
+        var images = Enumerable.Range(0, 3).Select(i => ImageWriter.Read(folder[$"a/{i}.png"]));
+        var bytes = stack(images).permute(0, 2, 3, 1).contiguous().bytes.ToArray();
+        var samples = folder.Write("a.npz", Npz(("arr_0", Npy("|u1", "(3, 8, 8, 3)", bytes))));
+        var (network, identity) = InceptionWeights.Open(Weights(folder, InceptionVariant.Fid, 1008), CPU);
+        using var owned = network;
+        ImageSetFeatures Read(string path, EvaluationProtocol protocol) =>
+            ImageSetFeatures.Read(ImageSet.Open(path), network, protocol, CPU);
+        using var fromFiles = Read(folder["a"], EvaluationProtocol.Clean);
+        using var fromSamples = Read(samples, EvaluationProtocol.Clean);
+        using var reference = Read(folder["b"], EvaluationProtocol.Clean);
+        Assert.That(fromSamples.Pool.Mean.ToArray(), Is.EqualTo(fromFiles.Pool.Mean.ToArray()).Within(1e-6));
+        Assert.That((fromFiles.Pool.Mean - reference.Pool.Mean).L2Norm(), Is.GreaterThan(1e-3));
+        Assert.That(fromFiles.Spatial.Count, Is.EqualTo(3));
+        using var released = Read(samples, EvaluationProtocol.AsReleased);
+        var clean = SetComparison.Others(fromFiles, reference, $"{identity}; {EvaluationProtocol.Clean.Text}", new(0));
+        var other = SetComparison.Others(released, reference, $"{identity}; {EvaluationProtocol.AsReleased.Text}", new(0));
+        Assert.That(clean.Select(m => m.Metric.Split(' ')[0]), Is.EqualTo(new[] { "KID", "IS" }), "3 images have no third neighbour");
+        Assert.That(clean[0].Metric, Does.Contain("FID-Inception 2015-12-05, weights ").And.Contain("subsets of 3"));
+        Assert.That(() => clean[0].DifferenceFrom(other[0]), Throws.InvalidOperationException.With.Message.Contains("BGR"));
+    }
+
+    [Test]
+    public void Bad_images_are_named_and_counted()
+    {
+        using var folder = new TempFolder();
+        using var generator = new Generator(3, CPU);
+        Images(folder, "a", 3, generator);
+        folder.Write("a/broken.png", Encoding.ASCII.GetBytes("no image"));
+        Refusal.Of(() => ImageSet.Open(folder["a"]), "broken.png", "1 of 4 files", "--skip-unreadable");
+        var set = ImageSet.Open(folder["a"], skipUnreadable: true);
+        Assert.That(set.Count, Is.EqualTo(3));
+        Assert.That(set.Notes.Single(), Does.Contain("1 of 4 files"));
+        ImageWriter.Grid(zeros([1, 3, 5, 5], ScalarType.Byte), 1, 1, folder["a/z.png"]);
+        Refusal.Of(() => ImageSet.Open(folder["a"], skipUnreadable: true), "mixed sizes", "z.png", "8×8", "7×7");
+        Images(folder, "one", 1, generator);
+        Refusal.Of(() => ImageSet.Open(folder["one"]), "at least 2");
+        Refusal.Of(() => ImageSet.Open(folder["none"]), "no such folder");
+    }
+
+    [Test]
+    public void Bad_arrays_are_named()
+    {
+        using var folder = new TempFolder();
+        void Refused(string why, params (string, byte[])[] arrays) =>
+            Refusal.Of(
+                () =>
+                {
+                    var path = folder.Write("x.npz", Npz(arrays));
+                    if (FeatureStatistics.IsIn(path))
+                        FeatureStatistics.Read(path);
+                    else
+                        ImageSet.Open(path);
+                },
+                "x.npz",
+                why
+            );
+        Refused("NaN", ("mu", Npy([0, double.NaN])), ("sigma", Npy([1, 0, 0, 1], 2)));
+        Refused("expected [d,d]", ("mu", Npy([0, 1, 2])), ("sigma", Npy([1, 0, 0, 1], 2)));
+        Refused("not symmetric", ("mu", Npy([0, 1])), ("sigma", Npy([1, 0.5, 0, 1], 2)));
+        Refused("expected uint8", ("arr_0", Npy("<f4", "(2, 8, 8, 3)", new byte[4 * 384])));
+        Refused("claims shape", ("arr_0", Npy("|u1", "(200000, 8, 8, 3)", new byte[384])));
+        Refused("no plain array", ("arr_0", Npy("|O8", "(2, 8, 8, 3)", new byte[384])));
+        Refused("has no array 'arr_0'", ("images", Npy([1])));
+    }
+
+    [Test]
+    public void Without_weights_the_answer_says_what_to_download_and_wrong_weights_are_named()
+    {
+        using var folder = new TempFolder();
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(3, CPU);
+        Images(folder, "a", 2, generator);
+        string[] ask = ["evaluate", "--samples", folder["a"], "--reference", folder["a"]];
+        var (code, error) = Call(ask);
+        Assert.That(code, Is.EqualTo(2));
+        Assert.That(
+            error,
+            Does.Contain("pt_inception-2015-12-05-6726825d.pth").And.Contain("mseitzer/pytorch-fid").And.Contain("classifier")
+        );
+        Assert.That(error.TrimEnd('\n').Split('\n'), Has.Length.EqualTo(1));
+        Safetensors.Write(folder["w.safetensors"], new Dictionary<string, Tensor> { ["fc.weight"] = zeros(10, 2048) });
+        (code, error) = Call([.. ask, "--inception", folder["w.safetensors"]]);
+        Assert.That(code, Is.EqualTo(2));
+        Assert.That(error, Does.Contain("w.safetensors").And.Contain("[10,2048]").And.Contain("SHA-256"));
+        (code, error) = Call([.. ask, "--protocol", "nice"]);
+        Assert.That(error, Does.Contain("as-released"));
+        (code, error) = Call("evaluate", "--samples", folder["a"]);
+        Assert.That((code, error), Is.EqualTo((2, error)));
+        Assert.That(error, Does.Contain("belong together"));
+    }
+
+    private static void Images(TempFolder folder, string name, int count, Generator generator)
+    {
+        Directory.CreateDirectory(folder[name]);
+        for (var i = 0; i < count; i++)
+        {
+            using var scope = NewDisposeScope();
+            // A sheet of one image has a border of one pixel: 8×8 from 6×6.
+            ImageWriter.Grid(randint(0, 256, [1, 3, 6, 6], ScalarType.Byte, generator: generator), 1, 1, folder[$"{name}/{i}.png"]);
+        }
+    }
+
+    private static string Weights(TempFolder folder, InceptionVariant variant, long classes)
+    {
+        var tensors = InceptionLayout
+            .Tensors(variant, classes)
+            .ToDictionary(
+                t => t.Name,
+                t => t.Name.EndsWith("running_var", StringComparison.Ordinal) ? ones(t.Shape) : tensor(Weight(t.Name, t.Shape), t.Shape)
+            );
+        Safetensors.Write(folder["inception.safetensors"], tensors);
+        return folder["inception.safetensors"];
+    }
+
+    private static float[] Weight(string name, long[] shape)
+    {
+        var values = ProceduralRule.Parameter(name, shape);
+        return shape.Length < 2 ? values : [.. values.Select(v => 2 * v)];
+    }
+
+    private static byte[] Npy(double[] values, int axes = 0) =>
+        Npy(
+            "<f8",
+            axes == 2 ? $"({(int)Math.Sqrt(values.Length)}, {(int)Math.Sqrt(values.Length)})"
+                : axes == 1 ? "(1, 1)"
+                : $"({values.Length},)",
+            [.. values.SelectMany(BitConverter.GetBytes)]
+        );
+
+    private static byte[] Npy(string type, string shape, byte[] data)
+    {
+        var header = $"{{'descr': '{type}', 'fortran_order': False, 'shape': {shape}, }}".PadRight(117) + "\n";
+        return [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. Encoding.ASCII.GetBytes(header), .. data];
+    }
+
+    private static byte[] Npz(params (string Name, byte[] Data)[] arrays)
+    {
+        using var target = new MemoryStream();
+        using (var zip = new ZipArchive(target, ZipArchiveMode.Create))
+            foreach (var (name, data) in arrays)
+            {
+                using var entry = zip.CreateEntry(name + ".npy").Open();
+                entry.Write(data);
+            }
+
+        return target.ToArray();
+    }
+
+    private static (int Code, string Error) Call(params string[] arguments)
+    {
+        var (error, output) = (Console.Error, Console.Out);
+        using var captured = new StringWriter();
+        try
+        {
+            Console.SetError(captured);
+            Console.SetOut(TextWriter.Null);
+            return (Commands.Invoke(arguments), captured.ToString());
+        }
+        finally
+        {
+            Console.SetError(error);
+            Console.SetOut(output);
+        }
+    }
+}

@@ -16,6 +16,10 @@ type LawAttribute(id: string, runs: int) as this =
         this.Arbitrary <- [| typeof<Generators> |]
         this.QuietOnSuccess <- true
 
+        // Fixed on a commit, so that a red run stays red; DIMUM_LAW_SEED = fresh gives other inputs (nightly).
+        if Environment.GetEnvironmentVariable "DIMUM_LAW_SEED" <> "fresh" then
+            this.Replay <- "251203564,11400714819323198485"
+
         this.MaxTest <-
             match Environment.GetEnvironmentVariable "DIMUM_LAW_RUNS" with
             | null -> runs

@@ -17,7 +17,7 @@ type Snapshot = { Theta: float[]; Adam: Adam.State; Shadow: float[] }
 
 type Model = { Now: Snapshot; Saved: Snapshot; Rate: float }
 
-let private scene = (Generators.Scene().Generator |> Gen.sampleWithSize 10 1)[0]
+let private scene = (Generators.Scene().Generator |> Gen.sampleWithSeed (Rnd 251203564UL) 10 1)[0]
 let private emaRate = 0.75
 let private rates = [ 0.01; 0.05 ]
 

@@ -229,6 +229,6 @@ let ``a model file gives the weights back, and their average on request`` (seed:
 
             Expect.holds "other weights" (bits expected = bits other.Parameters.Values)
 
-        use toy = new ToyDenoiser(Array.zeroCreate DiMum.Properties.Toy.parameters)
+        use toy = new ToyDenoiser(Array.zeroCreate Toy.parameters)
         let message = World.mistake "another network" (fun () -> Lib.ModelFile.Read(path, toy.Parameters) |> ignore)
         Expect.holds message (message.Contains "'shared'"))

@@ -16,6 +16,10 @@ type LawAttribute(id: string, runs: int) as this =
         this.Arbitrary <- [| typeof<Generators> |]
         this.QuietOnSuccess <- true
 
+        // Fixed on a commit, so that a red run stays red; DIMUM_LAW_SEED = fresh gives other inputs (nightly).
+        if Environment.GetEnvironmentVariable "DIMUM_LAW_SEED" <> "fresh" then
+            this.Replay <- "251203564,11400714819323198485"
+
         this.MaxTest <-
             match Environment.GetEnvironmentVariable "DIMUM_LAW_RUNS" with
             | null -> runs
@@ -30,22 +34,3 @@ type LawAttribute(id: string, runs: int) as this =
             test.Properties.Add(PropertyNames.Category, id)
             test.ApplyAttributesToTest method.MethodInfo
             test
-
-/// Failures say what was wanted and what came; FsCheck adds the shrunk counterexample.
-module Expect =
-    let holds what condition =
-        if not condition then
-            failwith what
-
-    let equal (expected: 'a) (actual: 'a) =
-        if expected <> actual then
-            failwith $"expected %A{expected}, got %A{actual}"
-
-    /// |expected − actual| ≤ tolerance · max(1, |expected|)
-    let near tolerance (expected: float) (actual: float) =
-        if not (abs (expected - actual) <= tolerance * max 1.0 (abs expected)) then
-            failwith $"expected %.17g{expected}, got %.17g{actual}, tolerance %g{tolerance}"
-
-    let allNear tolerance (expected: float[]) (actual: float[]) =
-        equal expected.Length actual.Length
-        Array.iter2 (near tolerance) expected actual

@@ -43,38 +43,6 @@ let ``the library's losses per image are the losses of the images alone`` (scene
 let private updates (model: Lib.ITrainableDenoiser) (rule: Lib.IUpdateRule) =
     [ for update in rule.Updates 0 -> Components.differentiate model update.Loss.Invoke ]
 
-let private ofMethod (case: Components.MethodCase) balance (scene: Scene) =
-    use scope = torch.NewDisposeScope()
-    use model = new ToyDenoiser(scene.Theta)
-    let method = Components.create case false balance
-    use rule = method.Prepare(Components.context model (Components.schedule scene.Schedule) (Components.listedFor case scene) 1.0)
-    let updates = updates model rule
-    Expect.equal method.UpdatesPerIteration updates.Length
-    updates
-
-/// How large the terms are, whatever cancels between them.
-let private size (balance: Loss.Balance) (scene: Scene) =
-    let loss draws = Loss.eps Loss.SumPerImage scene.Table (Toy.net scene.Theta) draws
-
-    1.0
-    + (1.0 + abs balance.Retain) * loss scene.Draws.Retain
-    + (1.0 + abs balance.Unlearning) * loss scene.Draws.Unlearning
-
-[<Law("L13", 60)>]
-let ``every method's losses and gradients are its equation's`` (scene: Scene) (retain: float) (unlearning: float) =
-    let balance: Loss.Balance = { Retain = retain; Unlearning = unlearning }
-    let size = size balance scene
-
-    for case in Components.methods do
-        let expected = case.Losses balance scene scene.Theta
-
-        List.iter2
-            (fun loss (value, gradient) ->
-                Expect.near (1e-11 * size) (loss scene.Theta) value
-                Expect.allNear (1e-7 * size) (Gradient.central loss scene.Theta) gradient)
-            expected
-            (ofMethod case balance scene)
-
 [<Law("L7", 40)>]
 let ``the attack's loss and gradient are Eq. (7)`` (scene: Scene) =
     use scope = torch.NewDisposeScope()
@@ -110,33 +78,6 @@ let ``SalUn's target follows the network and sends no gradient back`` (scene: Sc
 
             Toy.gradient Loss.MeanAll scene.Table target theta scene.Draws.Unlearning
             |> fun byHand -> Expect.allNear (1e-11 * (1.0 + expected)) byHand gradient
-
-let private total updates = List.sumBy fst updates, updates |> List.map snd |> Vector.sum
-
-let private balanced = Components.methods |> List.filter _.Unlearns.IsSome
-
-[<Law("L15", 40)>]
-let ``with unlearning weight 0 every method is its weighted retain loss, bit for bit`` (scene: Scene) (retain: float) =
-    let alone = Components.methods |> List.find (fun case -> case.Name = "fine-tune-retain")
-    let loss, gradient = total (ofMethod alone { Retain = 1.0; Unlearning = 1.0 } scene)
-
-    for case in balanced do
-        let value, slope = total (ofMethod case { Retain = retain; Unlearning = 0.0 } scene)
-        Expect.equal (retain * loss) value
-        Expect.allNear 1e-13 (Vector.scale retain gradient) slope
-
-[<Law("L15", 40)>]
-let ``a term of weight 0 does not see its batch`` (scene: Scene) =
-    let blank = Array.map (fun (draw: Loss.Draw<int>) -> { draw with Image = draw.Image |> Array.map (fun x -> 1.0 - x) })
-    let otherRetain = { scene with Draws.Retain = blank scene.Draws.Retain }
-    let otherUnlearning = { scene with Draws.Unlearning = blank scene.Draws.Unlearning }
-
-    for case in balanced do
-        let at balance scene = total (ofMethod case balance scene)
-        let none: Loss.Balance = { Retain = 0.0; Unlearning = 1.0 }
-        Expect.equal (at none scene) (at none otherRetain)
-        let plain: Loss.Balance = { Retain = 1.0; Unlearning = 0.0 }
-        Expect.equal (at plain scene) (at plain otherUnlearning)
 
 [<Law("L13", 4)>]
 let ``training, attack, retaining and memorizing are one loss: bit-equal losses and gradients on one pairing``

@@ -229,26 +229,3 @@ let ``preparing any method leaves the weights, the gradient and the mode as they
 
         let first = gradients ()
         Expect.holds $"{case.Name}: another rule the second time" (first = gradients ())
-
-let private permute (rename: int -> int) (theta: float[]) =
-    theta |> Array.permute (fun k -> if k < 2 then k else 2 + rename (k - 2))
-
-[<Law("L30", 3)>]
-let ``renaming the classes of data, network and request renames the result of every method`` (seed: PositiveInt) (shift: PositiveInt) =
-    let seed = int64 seed.Get
-    let rename label = (label + shift.Get) % World.classes
-    let start = [| 0.2; -0.1; 0.3; -0.2; 0.1 |]
-
-    let result name rename =
-        use scope = torch.NewDisposeScope()
-        use data = World.dataOf rename seed
-        use model = new ToyDenoiser(permute rename start)
-        let source = World.batches seed
-        let case = Components.methods |> List.find (fun case -> case.Name = name)
-
-        use rule = (Components.create case true (Loss.lambda 0.5)).Prepare(World.contextOf model data source (rename 0) (rename 1))
-
-        trained 3 model rule
-
-    for case in Components.methods do
-        result case.Name rename |> Expect.allNear 1e-9 (permute rename (result case.Name id))

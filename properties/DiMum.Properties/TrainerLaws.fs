@@ -11,6 +11,9 @@ open TorchSharp
 open DiMum.Spec
 open Tensors
 
+type private TrainingPlan = global.DiMum.Runs.TrainingPlan
+type private TrainingLoop = global.DiMum.Runs.TrainingLoop
+
 let private run steps (trainer: Lib.Trainer) =
     for _ in 1..steps do
         trainer.Step() |> ignore
@@ -167,9 +170,9 @@ let ``a stage that is stopped anywhere and run again ends in the same files`` (s
         let stage = Lib.StageFolder(folder, "stage", "key")
         let settings = Lib.TrainerSettings(n, Lib.LearningRate 2e-3, EmaRate = Nullable 0.9)
 
-        let plan = Lib.TrainingPlan(stage, model, rule, settings, Lib.Seed seed, 2, (HashSet<int>() :> IReadOnlySet<int>), null)
+        let plan = TrainingPlan(stage, model, rule, settings, Lib.Seed seed, 2, (HashSet<int>() :> IReadOnlySet<int>), null)
 
-        (Lib.TrainingLoop(observer, cancel)).Run plan |> ignore
+        (TrainingLoop(observer, cancel)).Run plan |> ignore
         File.ReadAllBytes stage.Model, File.ReadAllText stage.Metrics
 
     let whole = World.inFolder (fun folder -> once folder (Lib.SilentObserver()) CancellationToken.None)

@@ -1,17 +1,10 @@
-namespace DiMum.Properties
+namespace DiMum.Conformance
 
 open System
 open System.Collections.Generic
 open System.IO
-open NUnit.Framework
 open TorchSharp
 open Tensors
-
-/// One thread for all laws: they are many and small.
-[<SetUpFixture>]
-type OneThread() =
-    [<OneTimeSetUp>]
-    member _.Set() = torch.set_num_threads 1
 
 /// A data set, a U-Net and batches, all as small as they can be and real: what laws on whole loops run in.
 module World =

@@ -1,6 +1,6 @@
 /// One record per schedule, sampler and method: the library's side beside the specification's. The laws loop over these lists, and one law
 /// says that no named schedule and no registered method is missing, so a new one gets every law by one record.
-module DiMum.Properties.Components
+module DiMum.Conformance.Components
 
 open System
 open DiMum.Spec

@@ -1,5 +1,5 @@
 /// Between the specification's arrays and the library's tensors.
-module DiMum.Properties.Tensors
+module DiMum.Conformance.Tensors
 
 open DiMum.Spec
 open TorchSharp

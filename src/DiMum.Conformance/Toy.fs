@@ -1,5 +1,5 @@
 /// A denoiser small enough to differentiate by hand: linear in θ, so that every loss of the paper is a quadratic.
-module DiMum.Properties.Toy
+module DiMum.Conformance.Toy
 
 open DiMum.Spec
 

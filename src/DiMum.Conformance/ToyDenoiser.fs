@@ -1,4 +1,4 @@
-namespace DiMum.Properties
+namespace DiMum.Conformance
 
 open System
 open DiMum.Spec
@@ -21,9 +21,15 @@ type ToyDenoiser(theta: float[]) =
         parameters.Load(vector theta)
 
     let mutable training = true
+    let mutable intercept = fun (_: Tensor, _: Tensor, _: Lib.Condition) (output: Tensor) -> output
     let column (perImage: Tensor) = perImage.view (-1L, 1L, 1L, 1L)
 
     member _.Parameters = parameters
+
+    /// Sees every prediction's (x_t, t, c) and what came out, and says what goes on.
+    member _.Intercept
+        with get () = intercept
+        and set value = intercept <- value
 
     interface Lib.ITrainableDenoiser with
         member _.Parameters = parameters
@@ -48,7 +54,7 @@ type ToyDenoiser(theta: float[]) =
             let linear = shared.Value.narrow(0L, 0L, 1L).mul x
             let clock = shared.Value.narrow(0L, 1L, 1L).mul(column (t.to_type(float64).cos()))
             let square = (column kept).mul(x.square().sub(scalar 1.0))
-            linear.add(clock).add(square).MoveToOuterDisposeScope()
+            (intercept (x, t, condition) (linear.add(clock).add square)).MoveToOuterDisposeScope()
 
     interface IDisposable with
         member _.Dispose() = parameters.Dispose()

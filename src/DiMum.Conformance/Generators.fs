@@ -1,4 +1,4 @@
-namespace DiMum.Properties
+namespace DiMum.Conformance
 
 open FsCheck
 open FsCheck.FSharp
@@ -49,12 +49,24 @@ type LabelledSet =
 type Clouds = { A: float[][]; B: float[][] }
 
 /// What a loss needs: a schedule, θ of the toy network, and a batch for each of the two terms.
+[<StructuredFormatDisplay("{Text}")>]
 type Scene =
     { Schedule: Recipe
       Theta: float[]
       Draws: Loss.Both<Loss.Draw<int>[]> }
 
     member scene.Table = scene.Schedule.Table
+
+    /// On one line, so that a counterexample can be read.
+    member scene.Text =
+        let numbers (values: float[]) = values |> Array.map (sprintf "%g") |> String.concat " "
+
+        let draw (draw: Loss.Draw<int>) =
+            $"(x₀ {numbers draw.Image}, ε {numbers draw.Noise}, t {draw.Time}, c {draw.Condition})"
+
+        let batch draws = draws |> Array.map draw |> String.concat " "
+
+        $"{scene.Schedule}, θ {numbers scene.Theta}, retain {batch scene.Draws.Retain}, unlearning {batch scene.Draws.Unlearning}"
 
 /// A share strictly between 0 and 1, in hundredths.
 type Share = Share of float
@@ -210,13 +222,59 @@ type Generators =
 
         let fewer (batch: 'a[]) = if batch.Length > 1 then [ Array.tail batch ] else []
 
+        // One entry at a time: to 0, or to a whole number.
+        let simpler (values: float[]) =
+            seq {
+                for i in 0 .. values.Length - 1 do
+                    for value in Seq.distinct [ 0.0; truncate values[i] ] do
+                        if value <> values[i] then
+                            Array.updateAt i value values
+            }
+
+        let simplerDraw (draw: Loss.Draw<int>) =
+            seq {
+                for image in simpler draw.Image do
+                    { draw with Image = image }
+
+                for noise in simpler draw.Noise do
+                    { draw with Noise = noise }
+
+                for time in [ 0; draw.Time / 2 ] |> Seq.distinct |> Seq.filter ((>) draw.Time) do
+                    { draw with Time = time }
+            }
+
+        let simplerBatch (batch: Loss.Draw<int>[]) =
+            seq {
+                yield! fewer batch
+
+                for i in 0 .. batch.Length - 1 do
+                    for draw in simplerDraw batch[i] do
+                        Array.updateAt i draw batch
+            }
+
+        let onePixel (batch: Loss.Draw<int>[]) =
+            batch
+            |> Array.map (fun draw ->
+                { draw with
+                    Image = Array.truncate 1 draw.Image
+                    Noise = Array.truncate 1 draw.Noise })
+
         let shrink scene =
             seq {
-                for retain in fewer scene.Draws.Retain do
+                if scene.Draws.Retain[0].Image.Length > 1 then
+                    { scene with
+                        Draws =
+                            { Retain = onePixel scene.Draws.Retain
+                              Unlearning = onePixel scene.Draws.Unlearning } }
+
+                for retain in simplerBatch scene.Draws.Retain do
                     { scene with Draws.Retain = retain }
 
-                for unlearning in fewer scene.Draws.Unlearning do
+                for unlearning in simplerBatch scene.Draws.Unlearning do
                     { scene with Draws.Unlearning = unlearning }
+
+                for theta in simpler scene.Theta do
+                    { scene with Theta = theta }
             }
 
         Arb.fromGenShrink (scene, shrink)

@@ -1,5 +1,5 @@
 /// The library's names. Many are the specification's too, so laws say Lib.Adam where they mean the one under test.
-module DiMum.Properties.Lib
+module DiMum.Conformance.Lib
 
 type UserError = global.DiMum.UserError
 type Nearest = global.DiMum.Nearest
@@ -42,6 +42,7 @@ type LearningRate = global.DiMum.Optimization.LearningRate
 
 type Dataset = global.DiMum.Data.Dataset
 type Pairing = global.DiMum.Data.Pairing
+type ImageWriter = global.DiMum.Data.ImageWriter
 type Pixels = global.DiMum.Data.Pixels
 
 type Balance = global.DiMum.Unlearning.Balance
@@ -56,6 +57,7 @@ type UnlearningContext = global.DiMum.Unlearning.UnlearningContext
 type Update = global.DiMum.Unlearning.Update
 type DiMumMethod = global.DiMum.Unlearning.Methods.DiMum
 type RetainOnly = global.DiMum.Unlearning.Methods.RetainOnly
+type GradientAscent = global.DiMum.Unlearning.Methods.GradientAscent
 type SalUn = global.DiMum.Unlearning.Methods.SalUn
 type EraseDiff = global.DiMum.Unlearning.Methods.EraseDiff
 type EraseDiffLoop = global.DiMum.Unlearning.Methods.EraseDiffLoop
@@ -93,5 +95,3 @@ type StageFolder = global.DiMum.Runs.StageFolder
 type YamlRecord = global.DiMum.Runs.YamlRecord
 type SilentObserver = global.DiMum.Runs.SilentObserver
 type IRunObserver = global.DiMum.Runs.IRunObserver
-type internal TrainingPlan = global.DiMum.Runs.TrainingPlan
-type internal TrainingLoop = global.DiMum.Runs.TrainingLoop

@@ -1,0 +1,109 @@
+namespace DiMum.Conformance
+
+open System
+open FsCheck
+
+/// What became of one law on one component.
+type Verdict =
+    {
+        /// The component's name.
+        Component: string
+        /// The law's id in docs/verification.md, for example L14.
+        Law: string
+        /// The law.
+        Sentence: string
+        Passed: bool
+        /// Inputs drawn.
+        Cases: int
+        /// What broke; empty where nothing did.
+        Message: string
+        /// The smallest input found on which it breaks; empty where nothing does.
+        Smallest: string
+        /// Seed and gamma of FsCheck's generator: the same run again.
+        Replay: string
+    }
+
+    /// One line where the law holds; law, reason and smallest input where it does not.
+    override this.ToString() =
+        let head = sprintf "%s %-4s %s: %s" (if this.Passed then "passed" else "FAILED") this.Law this.Component this.Sentence
+
+        if this.Passed then
+            head
+        else
+            $"{head}\n    broke: {this.Message}\n    smallest input: {this.Smallest}\n    replay: {this.Replay}"
+
+/// A law over one kind of component, quantified over generated inputs.
+type ComponentLaw<'subject> internal (id: string, sentence: string, run: string -> 'subject -> Verdict) =
+    /// The id in docs/verification.md.
+    member _.Id = id
+
+    /// The law, as a sentence.
+    member _.Sentence = sentence
+
+    /// Tries it on one component.
+    member _.Check(name: string, subject: 'subject) : Verdict = run name subject
+
+    override _.ToString() = $"{id}: {sentence}"
+
+/// Runs laws by FsCheck and keeps the smallest counterexample.
+module internal Law =
+    /// Fixed on a commit, so that a red run stays red; DIMUM_LAW_SEED = fresh, or a number, gives others (nightly).
+    let private replay =
+        match Environment.GetEnvironmentVariable "DIMUM_LAW_SEED" with
+        | null -> Some 2512_03564UL
+        | "fresh" -> None
+        | number -> Some(uint64 number)
+        |> Option.map (fun seed -> { Rnd = Rnd seed; Size = None }: Replay)
+
+    let private shown (arguments: obj list) =
+        match arguments with
+        | [] -> "(none: the law has no input)"
+        | _ -> arguments |> List.map (sprintf "%A") |> String.concat "; "
+
+    let private reason (outcome: Outcome) =
+        match outcome with
+        | Outcome.Failed error -> error.Message
+        | other -> $"%A{other}"
+
+    /// `arbitraries` is the type that holds the generators of the law's inputs.
+    let over (arbitraries: Type) cases id sentence (body: 'subject -> 'testable) =
+        let run name subject =
+            let mutable verdict =
+                { Component = name
+                  Law = id
+                  Sentence = sentence
+                  Passed = true
+                  Cases = 0
+                  Message = ""
+                  Smallest = ""
+                  Replay = "" }
+
+            let failed (data: TestData) message smallest rnd =
+                verdict <-
+                    { verdict with
+                        Passed = false
+                        Cases = data.NumberOfTests
+                        Message = message
+                        Smallest = smallest
+                        Replay = rnd }
+
+            let runner =
+                { new IRunner with
+                    member _.OnStartFixture _ = ()
+                    member _.OnArguments(_, _, _) = ()
+                    member _.OnShrink(_, _) = ()
+
+                    member _.OnFinished(_, result) =
+                        match result with
+                        | TestResult.Passed(data, _) -> verdict <- { verdict with Cases = data.NumberOfTests }
+                        | TestResult.Failed(data, _, shrunk, outcome, seed, _, _) ->
+                            failed data (reason outcome) (shown shrunk) $"{seed.Seed},{seed.Gamma}"
+                        | TestResult.Exhausted data -> failed data "too few inputs satisfy the law's condition" "" "" }
+
+            let config =
+                Config.Quick.WithMaxTest(cases).WithEndSize(30).WithArbitrary([ arbitraries ]).WithReplay(replay).WithRunner(runner)
+
+            Check.One(config, body subject)
+            verdict
+
+        ComponentLaw<'subject>(id, sentence, run)

@@ -1,0 +1,107 @@
+namespace DiMum.Conformance
+
+open System
+open System.Collections.Generic
+open System.IO
+open System.Reflection
+open System.Runtime.InteropServices
+
+/// Raised where a law is broken; the message holds every broken law with the smallest input it breaks on.
+type ConformanceException(message: string) =
+    inherit Exception(message)
+
+/// Runs the laws on anybody's methods and samplers.
+[<AbstractClass; Sealed>]
+type Conformance private () =
+    static let makes (kind: Type) (found: Type) = kind.IsAssignableFrom found && not found.IsAbstract && found.IsPublic
+
+    /// An instance by a public parameterless constructor, or by one whose parameters all have defaults.
+    static let instance (found: Type) =
+        found.GetConstructors()
+        |> Array.tryFind (fun c -> c.GetParameters() |> Array.forall _.HasDefaultValue)
+        |> Option.map (fun c -> c.Invoke(c.GetParameters() |> Array.map _.DefaultValue))
+
+    static let unmade (found: Type) kind =
+        { Component = string found.FullName
+          Law = "–"
+          Sentence = $"a public {kind} can be made"
+          Passed = false
+          Cases = 0
+          Message =
+            "it has no public constructor without parameters, or with defaults for all; add one, or test it with Conformance.Require"
+          Smallest = ""
+          Replay = "" }
+
+    static let claimsOf (found: Type) =
+        match found.GetProperty("Claims", BindingFlags.Public ||| BindingFlags.Static) with
+        | null -> null
+        | property ->
+            match property.GetValue null with
+            | :? Claims as claims -> claims
+            | _ -> null
+
+    static let samplerOf (found: Type) (made: obj) =
+        let steps = nonNull (found.GetProperty "Steps")
+
+        fun (count: int) ->
+            steps.SetValue(made, count)
+            made :?> Lib.Sampler
+
+    static let require (verdicts: IReadOnlyList<Verdict>) =
+        let broken = verdicts |> Seq.filter (fun verdict -> not verdict.Passed) |> List.ofSeq
+
+        if not broken.IsEmpty then
+            let all = broken |> List.map string |> String.concat Environment.NewLine
+            raise (ConformanceException $"{broken.Length} of {verdicts.Count} laws are broken{Environment.NewLine}{all}")
+
+    /// Every law of MethodLaws on a method. `claims` null: it claims nothing beyond its interface.
+    static member Check
+        (method: Lib.IUnlearningMethod, [<Optional; DefaultParameterValue(null: Claims)>] claims: Claims)
+        : IReadOnlyList<Verdict> =
+        let claims = if isNull claims then Claims() else claims
+
+        [ for law in MethodLaws.all -> law.Check(method.Name, { Method = method; Claims = claims }) ]
+
+    /// Every law of SamplerLaws on a sampler, made by number of steps.
+    static member Check(name: string, sampler: Func<int, Lib.Sampler>) : IReadOnlyList<Verdict> =
+        [ for law in SamplerLaws.all -> law.Check(name, sampler) ]
+
+    /// Every law on every public method and sampler of an assembly. A method's claims are its public static property `Claims`, if it has one.
+    static member Check(assembly: Assembly) : IReadOnlyList<Verdict> =
+        [ for found in assembly.GetExportedTypes() do
+              if makes typeof<Lib.IUnlearningMethod> found then
+                  match instance found with
+                  | Some made -> yield! Conformance.Check(made :?> Lib.IUnlearningMethod, claimsOf found)
+                  | None -> unmade found "unlearning method"
+              elif makes typeof<Lib.Sampler> found then
+                  match instance found with
+                  | Some made -> yield! Conformance.Check(found.Name, Func<_, _>(samplerOf found made))
+                  | None -> unmade found "sampler" ]
+
+    /// The same for a file; what `dimum verify --assembly FILE` prints, a verdict a line, exit code 1 if any is not passed.
+    /// Raises UserError if the file is missing, is no .NET assembly, or holds no method and no sampler.
+    static member CheckFile(path: string) : IReadOnlyList<Verdict> =
+        let full = Path.GetFullPath path
+
+        if not (File.Exists full) then
+            raise (Lib.UserError $"{full}: there is no such file; build the assembly first")
+
+        let assembly =
+            try
+                Assembly.LoadFrom full
+            with :? BadImageFormatException ->
+                raise (Lib.UserError $"{full}: not a .NET assembly; expected the .dll that your project builds")
+
+        let verdicts = Conformance.Check assembly
+
+        if verdicts.Count = 0 then
+            raise (Lib.UserError $"{full}: holds no public IUnlearningMethod and no public Sampler; make the class public")
+
+        verdicts
+
+    /// For one line in a test of any framework: raises ConformanceException unless the method keeps every law.
+    static member Require(method: Lib.IUnlearningMethod, [<Optional; DefaultParameterValue(null: Claims)>] claims: Claims) : unit =
+        require (Conformance.Check(method, claims))
+
+    /// The same for a sampler.
+    static member Require(name: string, sampler: Func<int, Lib.Sampler>) : unit = require (Conformance.Check(name, sampler))

@@ -1,0 +1,27 @@
+using DiMum.Diffusion;
+using DiMum.Diffusion.Samplers;
+using DiMum.Unlearning;
+using static TorchSharp.torch;
+
+namespace DiMum.Tests.Conformance;
+
+/// <summary>A sampler that adds noise to the finished image.</summary>
+public sealed record NoisyAtLast : Sampler
+{
+    protected override Tensor Step(NoiseSchedule schedule, Tensor x, Tensor epsilon, int from, int to, NoiseSource noise)
+    {
+        var (now, next) = (schedule.AlphaBarAt(from), schedule.AlphaBarAt(to));
+        var clean = (x - Math.Sqrt(1 - now) * epsilon) / Math.Sqrt(now);
+        return Math.Sqrt(next) * clean + Math.Sqrt(1 - next) * epsilon + 0.01 * noise(x.shape);
+    }
+}
+
+/// <summary>A method that the kit cannot make by itself.</summary>
+public sealed class NeedsASetting(double setting) : IUnlearningMethod
+{
+    public string Name => "needs-a-setting";
+    public string Reading => "as published";
+    public string Source => $"none; {setting}";
+
+    public IUpdateRule Prepare(UnlearningContext context) => new UpdateRule(_ => []);
+}

@@ -51,4 +51,6 @@ type SceneBatches(scene: Scene, arrange: Loss.Draw<int>[] -> Loss.Draw<int>[]) =
             batch (draws pairing.Name step)
 
         member _.Pass pairing = Seq.singleton (batch (draws pairing.Name 0))
+        member _.PassLength _ = 1
+        member _.Conditions(pairing, step) = (batch (draws pairing.Name step)).Condition
         member _.Redrop(condition, _, _) = condition

@@ -25,6 +25,10 @@ internal sealed class ChangedBatches(IBatchSource of, Func<int, int> step) : IBa
 
     public IEnumerable<NoisedBatch> Pass(Pairing pairing) => of.Pass(pairing);
 
+    public int PassLength(Pairing pairing) => of.PassLength(pairing);
+
+    public Condition Conditions(Pairing pairing, int at) => of.Conditions(pairing, step(at));
+
     public Condition Redrop(Condition condition, string purpose, int at) => of.Redrop(condition, purpose, at);
 }
 

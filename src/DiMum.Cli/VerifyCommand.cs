@@ -30,6 +30,10 @@ internal static class VerifyCommand
             Arity = new ArgumentArity(2, 2),
             AllowMultipleArgumentsPerToken = true,
         };
+        var assembly = new Option<string?>("--assembly")
+        {
+            Description = "Your own .dll: runs the laws on its unlearning methods and samplers instead.",
+        };
         var command = new Command(
             "verify",
             """
@@ -46,20 +50,21 @@ internal static class VerifyCommand
             threads,
             json,
             compare,
+            assembly,
         };
         command.SetAction(parse =>
             Guarded.Call(cancel =>
-                parse.GetValue(compare) is [var older, var newer]
-                    ? Compare(older, newer)
-                    : Verify(
-                        parse.GetValue(goldens) ?? Path.Combine(AppContext.BaseDirectory, "goldens"),
-                        parse.GetValue(device)!,
-                        parse.GetValue(precision)!,
-                        parse.GetValue(only),
-                        parse.GetValue(threads),
-                        parse.GetValue(json),
-                        cancel
-                    )
+                parse.GetValue(compare) is [var older, var newer] ? Compare(older, newer)
+                : parse.GetValue(assembly) is { } theirs ? Laws(theirs)
+                : Verify(
+                    parse.GetValue(goldens) ?? Path.Combine(AppContext.BaseDirectory, "goldens"),
+                    parse.GetValue(device)!,
+                    parse.GetValue(precision)!,
+                    parse.GetValue(only),
+                    parse.GetValue(threads),
+                    parse.GetValue(json),
+                    cancel
+                )
             )
         );
         return command;
@@ -99,6 +104,17 @@ internal static class VerifyCommand
             string.Create(CultureInfo.InvariantCulture, $"{report.Passed} passed / {report.Failed} failed / {report.Pending} pending")
         );
         return report.Failed > 0 ? 1 : 0;
+    }
+
+    private static int Laws(string assembly)
+    {
+        set_num_threads(1); // the laws' networks are tiny
+        var verdicts = Conformance.Conformance.CheckFile(assembly);
+        foreach (var verdict in verdicts)
+            Console.WriteLine(verdict);
+        var failed = verdicts.Count(v => !v.Passed);
+        Console.WriteLine($"{verdicts.Count - failed} passed / {failed} failed");
+        return failed > 0 ? 1 : 0;
     }
 
     private static int Compare(string older, string newer)

@@ -30,7 +30,8 @@ type Verdict =
         if this.Passed then
             head
         else
-            $"{head}\n    broke: {this.Message}\n    smallest input: {this.Smallest}\n    replay: {this.Replay}"
+            let line name (value: string) = if value = "" then "" else $"\n    {name}: {value}"
+            head + line "broke" this.Message + line "smallest input" this.Smallest + line "replay" this.Replay
 
 /// A law over one kind of component, quantified over generated inputs.
 type ComponentLaw<'subject> internal (id: string, sentence: string, run: string -> 'subject -> Verdict) =

@@ -61,6 +61,16 @@ public class VerifyCommandTests
         Assert.That(VerifyReport.Of("cpu", "float32", [Case(0.05)]).Since(older), Is.Empty);
     }
 
+    [Test]
+    public void An_assembly_s_components_are_held_to_the_laws()
+    {
+        var (code, output) = Call("verify", "--assembly", typeof(DiMum.Diffusion.Samplers.Ddim).Assembly.Location);
+        Assert.That(output, Does.Contain("passed L1   Ddim").And.Contain("passed L47  Ancestral"));
+        Assert.That(output, Does.Contain("FAILED").And.Contain("no public constructor without parameters"), "methods want their numbers");
+        Assert.That(code, Is.EqualTo(1), "what can't be made is not passed over");
+    }
+
+    [TestCase("verify --assembly {0}/none.dll", "no such file")]
     [TestCase("verify --goldens {0}/none", "no folder")]
     [TestCase("verify --precision float16", "expected float32 or float64")]
     [TestCase("verify --only no-such-case", "no-such-case")]

@@ -20,6 +20,8 @@ let private claims name =
     match name with
     | "SalUn" -> Claims(Order = TransformOrder.ClipThenMask, MovingShare = Nullable 0.5)
     | "SFR-on" -> Claims(Order = TransformOrder.MaskThenClip)
+    | "Scissorhands" -> Claims(Order = TransformOrder.Own) // it projects
+    | "ESD" -> Claims(GradientThroughTargets = true) // its images are no drawn ones, so L14 can't tell its target; L13 checks the gradient
     | _ -> Claims()
 
 let methods () =

@@ -73,6 +73,8 @@ type MethodCase =
         Unlearns: string option
         /// Whether the specification's unlearning term is a target of the current network.
         Relabels: bool
+        /// Whether that target is of the network as it was prepared.
+        Frozen: bool
         /// The losses of the first iteration's updates as functions of θ; what is held constant comes from the first argument.
         Losses: Loss.Balance -> Scene -> float[] -> (float[] -> float) list
     }
@@ -129,44 +131,53 @@ let private retainOnly name =
     { Name = name
       Unlearns = None
       Relabels = false
+      Frozen = false
       Losses = fun _ scene _ -> [ fun theta -> Loss.eps Loss.SumPerImage scene.Table (net theta) scene.Draws.Retain ] }
 
 let methods =
     [ { Name = "DiMUM"
         Unlearns = Some "memorization"
         Relabels = false
+        Frozen = false
         Losses = fun balance scene _ -> [ fun theta -> Loss.dimum Loss.SumPerImage balance scene.Table (net theta) scene.Draws ] }
       { Name = "SalUn"
         Unlearns = Some "forget"
         Relabels = true
+        Frozen = false
         Losses =
           fun balance scene held ->
               [ fun theta -> Loss.relabel SalUn.reduction balance scene.Table benign (net held) (net theta) scene.Draws ] }
       { Name = "SFR-on"
         Unlearns = Some "forget"
         Relabels = false
+        Frozen = false
         Losses = sfrOn }
       { Name = "EraseDiff"
         Unlearns = Some "forget"
         Relabels = false
+        Frozen = false
         Losses = eraseDiff }
       { Name = "Scissorhands"
         Unlearns = Some "forget"
         Relabels = false
+        Frozen = false
         Losses =
           fun balance scene held -> [ fun theta -> Loss.relabel bothSums balance scene.Table benign (net held) (net theta) scene.Draws ] }
       { Name = "ESD"
         Unlearns = Some "forget"
         Relabels = false
+        Frozen = true
         Losses = esd }
       { Name = "concept-ablation"
         Unlearns = Some "memorization"
         Relabels = false
+        Frozen = false
         Losses =
           fun balance scene held -> [ fun theta -> Loss.relabel bothSums balance scene.Table benign (net held) (net theta) scene.Draws ] }
       { Name = "gradient-ascent"
         Unlearns = Some "forget"
         Relabels = false
+        Frozen = false
         Losses = fun balance scene _ -> [ fun theta -> Loss.ascent bothSums balance scene.Table (net theta) scene.Draws ] }
       retainOnly "fine-tune-retain"
       retainOnly "retrain" ]

@@ -49,7 +49,8 @@ let equation =
 
             for theta in [ scene.Theta; scene.Theta |> Array.map (fun p -> 1.0 - p) ] do
                 let size = size balance scene theta
-                let expected = subject.Case.Losses balance scene theta
+                let held = if subject.Case.Frozen then scene.Theta else theta
+                let expected = subject.Case.Losses balance scene held
                 let actual = at theta subject balance scene
                 Expect.equal expected.Length actual.Length
 

@@ -73,11 +73,16 @@ let private sameRow (x: float[], t: int, c: int) (y: float[], s: int, d: int) =
 
 let targets =
     law "L14" "no gradient flows through a prediction under another condition than the image's own" (fun subject (scene: Scene) ->
-        let draws = Array.append scene.Draws.Retain scene.Draws.Unlearning
+        // A method may read several batches an iteration, each at times of its own.
+        let atEveryStep (draws: Loss.Draw<int>[]) =
+            [| for step in 0..5 do
+                   for draw in draws -> { draw with Time = (draw.Time + step) % scene.Schedule.Steps } |]
+
+        let draws = Array.append scene.Draws.Retain scene.Draws.Unlearning |> atEveryStep
         let own = draws |> Array.map (fun draw -> row scene.Table draw draw.Condition)
 
         let relabelled =
-            scene.Draws.Unlearning
+            atEveryStep scene.Draws.Unlearning
             |> Array.map (fun draw -> row scene.Table draw (Components.benign draw.Condition))
 
         // Where a relabelled image is also a drawn one, nobody can tell the two predictions apart.
@@ -195,7 +200,7 @@ let ordering =
 /// Steps with one trainer, or with two and everything set up anew between them.
 let private run (subject: CheckedMethod) (scene: Scene) (stops: int list) =
     use scope = torch.NewDisposeScope()
-    let mutable theta, first, second, done' = vector scene.Theta, [||], [||], 0
+    let mutable theta, first, second, done', moves = vector scene.Theta, [||], [||], 0, 0L
 
     for steps in stops do
         use model = new ToyDenoiser(scene.Theta)
@@ -208,12 +213,13 @@ let private run (subject: CheckedMethod) (scene: Scene) (stops: int list) =
             trainer.Adam.FirstMoment.copy_ (vector first) |> ignore
             trainer.Adam.SecondMoment.copy_ (vector second) |> ignore
             trainer.Iteration <- done'
-            trainer.Adam.Steps <- int64 (done' * subject.Method.UpdatesPerIteration)
+            trainer.Adam.Steps <- moves
 
         for _ in 1..steps do
             trainer.Step() |> ignore
 
         done' <- done' + steps
+        moves <- trainer.Adam.Steps
         theta <- model.Parameters.Snapshot()
         first <- floats trainer.Adam.FirstMoment
         second <- floats trainer.Adam.SecondMoment

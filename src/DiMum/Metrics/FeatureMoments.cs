@@ -45,7 +45,7 @@ public sealed class FeatureMoments
         var x = rows.to(ScalarType.Float64).cpu();
         var center = x.mean([0]); // [d]
         var centred = x - center; // [n,d]
-        Shared(scatter, Dimension, Dimension).addmm_(centred.t(), centred);
+        AddProduct(centred);
         Join(center.data<double>().ToArray(), n, 1);
     }
 
@@ -90,9 +90,25 @@ public sealed class FeatureMoments
             mean[j] += delta[j] * sign * n / after;
         if (before == 0)
             return;
-        using var scope = NewDisposeScope();
-        var d = Shared(delta, 1, Dimension);
-        Shared(scatter, Dimension, Dimension).addmm_(d.t() * ((double)before * sign * n / after), d);
+        var weight = (double)before * sign * n / after;
+        for (var i = 0; i < Dimension; i++)
+        for (var j = 0; j < Dimension; j++)
+            scatter[i * Dimension + j] += weight * delta[i] * delta[j];
+    }
+
+    // As SymmetricEigen: a library product's last bits depend on where memory lies, and a resumed run must end at the same bits.
+    private void AddProduct(Tensor centred)
+    {
+        if (Dimension > SymmetricEigen.Managed)
+        {
+            Shared(scatter, Dimension, Dimension).addmm_(centred.t(), centred);
+            return;
+        }
+
+        var rows = Matrix<double>.Build.DenseOfRowMajor((int)centred.shape[0], Dimension, centred.data<double>().ToArray());
+        var product = rows.TransposeThisAndMultiply(rows).ToRowMajorArray();
+        for (var k = 0; k < product.Length; k++)
+            scatter[k] += product[k];
     }
 
     private static Tensor Shared(double[] values, long rows, long columns) => frombuffer(values, ScalarType.Float64).view(rows, columns);

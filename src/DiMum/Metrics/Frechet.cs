@@ -1,7 +1,5 @@
 using MathNet.Numerics.Distributions;
 using MathNet.Numerics.LinearAlgebra;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DiMum.Metrics;
 
@@ -20,13 +18,11 @@ public sealed class Frechet
     {
         this.mean = mean;
         trace = covariance.Trace();
-        using var none = no_grad();
-        using var scope = NewDisposeScope();
-        var (values, vectors) = linalg.eigh(Symmetric(Of(covariance)));
+        var (values, vectors) = SymmetricEigen.Of(covariance);
         // Eigenvalues within rounding of zero are zero: of fewer than d images most are, and their roots would be noise.
-        var rank = Math.Max(1, values.gt(values.abs().max() * (values.shape[0] * Rounding)).sum().item<long>());
-        var from = values.shape[0] - rank; // ascending
-        factor = Back(vectors.narrow(1, from, rank) * values.narrow(0, from, rank).clamp_min(0).sqrt()); // [d,rank]
+        var zero = values.Max(Math.Abs) * (values.Length * Rounding);
+        var kept = Enumerable.Range(0, values.Length).Where(i => values[i] > zero).DefaultIfEmpty(values.Length - 1);
+        factor = Matrix<double>.Build.DenseOfColumnVectors(kept.Select(i => vectors.Column(i) * Math.Sqrt(Math.Max(0, values[i])))); // [d,rank]
     }
 
     public Frechet(FeatureMoments reference)
@@ -35,10 +31,7 @@ public sealed class Frechet
     /// <summary>The distance from the reference to N(mean, covariance).</summary>
     public double To(Vector<double> otherMean, Matrix<double> covariance)
     {
-        using var none = no_grad();
-        using var scope = NewDisposeScope();
-        var a = Of(factor);
-        var cross = linalg.eigvalsh(Symmetric(a.t().mm(Of(covariance)).mm(a))).clamp_min_(0).sqrt_().sum().item<double>();
+        var cross = SymmetricEigen.Values(SymmetricEigen.Between(factor, covariance)).Sum(v => Math.Sqrt(Math.Max(0, v)));
         return (mean - otherMean).DotProduct(mean - otherMean) + trace + covariance.Trace() - 2 * cross;
     }
 
@@ -57,11 +50,4 @@ public sealed class Frechet
         var reach = StudentT.InvCDF(0, 1, count - 1, 0.975) * error;
         return new(value, all.Count, Math.Max(0, value - reach), value + reach, metric, of);
     }
-
-    private static Tensor Symmetric(Tensor matrix) => (matrix + matrix.t()) / 2;
-
-    private static Tensor Of(Matrix<double> matrix) => tensor(matrix.ToRowMajorArray(), [matrix.RowCount, matrix.ColumnCount]);
-
-    private static Matrix<double> Back(Tensor matrix) =>
-        Matrix<double>.Build.DenseOfRowMajor((int)matrix.shape[0], (int)matrix.shape[1], matrix.contiguous().data<double>().ToArray());
 }

@@ -176,7 +176,6 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
     /// <summary>Laws of the starting list that nothing here carries as their id, with the reason.</summary>
     public static readonly IReadOnlyDictionary<string, string> Without = new Dictionary<string, string>
     {
-        ["L28"] = "no method here keeps a frozen copy yet; the mutant T22a shows that L13 tells one from the current network",
         ["L38"] = "sFID needs Inception features, which are not here yet",
         ["L48"] = "part of L47's laws: every parameter is a leaf and no flat vector carries a graph after a step",
     };

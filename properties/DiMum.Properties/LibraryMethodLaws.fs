@@ -60,19 +60,6 @@ let ``SFR-on's ratio mask in the library is the specification's`` (rows: Pairs) 
 
 let private guidance = 2.0
 
-/// The clipped gradient of a batch's guided loss, both branches differentiated.
-let private guidedGradient clip (scene: Scene) (draws: Loss.Draw<int>[]) =
-    let loss theta =
-        let predict condition draw =
-            Loss.predict scene.Table (Toy.net theta) { draw with Condition = condition draw }
-
-        let guided draw =
-            Guidance.combine (Guidance.Weight guidance) (predict _.Condition draw) (predict (fun _ -> -1) draw)
-
-        Loss.squaredError Loss.SumPerImage (draws |> Array.map _.Noise) (Array.map guided draws)
-
-    Clip.toNorm clip (Gradient.central loss scene.Theta), loss scene.Theta
-
 [<Law("L24", 40)>]
 let ``saliency and Fisher values are made of the clipped guided gradients of each batch`` (scene: Scene) =
     use scope = torch.NewDisposeScope()
@@ -81,7 +68,11 @@ let ``saliency and Fisher values are made of the clipped guided gradients of eac
     let strength = Lib.Guidance.ByWeight guidance
 
     let gradients draws =
-        let perBatch = draws |> Array.map (fun draw -> guidedGradient 1.0 scene [| draw |]) |> List.ofArray
+        let perBatch =
+            draws
+            |> Array.map (fun draw -> PartLaws.guidedGradient guidance 1.0 scene [| draw |])
+            |> List.ofArray
+
         let tolerance = 1e-7 * (1.0 + List.sumBy snd perBatch)
         List.map fst perBatch, tolerance
 

@@ -100,8 +100,10 @@ let private sfrOn (balance: Loss.Balance) (scene: Scene) held =
 /// EraseDiff's K in these laws.
 let passes = 2
 
-let private towardsBenign (scene: Scene) held theta =
-    Loss.relabel bothSums { Retain = 0.0; Unlearning = 1.0 } scene.Table benign (net held) (net theta) scene.Draws
+let private relabelled reduction balance (scene: Scene) held theta =
+    Loss.relabel reduction balance scene.Table benign (net held) (net theta) scene.Draws
+
+let private towardsBenign = relabelled bothSums { Retain = 0.0; Unlearning = 1.0 }
 
 let private retainLoss (scene: Scene) theta = Loss.eps Loss.SumPerImage scene.Table (net theta) scene.Draws.Retain
 
@@ -144,9 +146,7 @@ let methods =
         Unlearns = Some "forget"
         Relabels = true
         Frozen = false
-        Losses =
-          fun balance scene held ->
-              [ fun theta -> Loss.relabel SalUn.reduction balance scene.Table benign (net held) (net theta) scene.Draws ] }
+        Losses = fun balance scene held -> [ relabelled SalUn.reduction balance scene held ] }
       { Name = "SFR-on"
         Unlearns = Some "forget"
         Relabels = false
@@ -161,8 +161,7 @@ let methods =
         Unlearns = Some "forget"
         Relabels = false
         Frozen = false
-        Losses =
-          fun balance scene held -> [ fun theta -> Loss.relabel bothSums balance scene.Table benign (net held) (net theta) scene.Draws ] }
+        Losses = fun balance scene held -> [ relabelled bothSums balance scene held ] }
       { Name = "ESD"
         Unlearns = Some "forget"
         Relabels = false
@@ -172,8 +171,7 @@ let methods =
         Unlearns = Some "memorization"
         Relabels = false
         Frozen = false
-        Losses =
-          fun balance scene held -> [ fun theta -> Loss.relabel bothSums balance scene.Table benign (net held) (net theta) scene.Draws ] }
+        Losses = fun balance scene held -> [ relabelled bothSums balance scene held ] }
       { Name = "gradient-ascent"
         Unlearns = Some "forget"
         Relabels = false

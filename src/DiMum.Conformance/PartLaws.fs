@@ -50,8 +50,8 @@ let ratioMask =
             let forget, retain = square forget, square retain
             Expect.equal (SfrOn.mask gamma forget retain) (chosen (mask.Invoke(vector forget, vector retain, gamma))))
 
-/// The clipped gradient of the guided loss of one batch, and the loss.
-let private guidedGradient weight clip (scene: Scene) (draws: Loss.Draw<int>[]) =
+/// The clipped gradient of the guided loss of one batch, both branches differentiated, and the loss.
+let guidedGradient weight clip (scene: Scene) (draws: Loss.Draw<int>[]) =
     let loss theta =
         let predict condition draw =
             Loss.predict scene.Table (Toy.net theta) { draw with Condition = condition draw }

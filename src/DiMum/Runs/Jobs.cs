@@ -46,13 +46,13 @@ internal sealed class Jobs
 
         void Work()
         {
-            while (Next(turn, count) is { } job)
+            while (Next(turn) is { } job)
                 Do(job, turn, count);
         }
     }
 
     // Null when there is nothing left to start, now or later.
-    private Job? Next(SemaphoreSlim turn, int workers)
+    private Job? Next(SemaphoreSlim turn)
     {
         while (true)
         {

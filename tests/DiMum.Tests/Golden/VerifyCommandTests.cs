@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using DiMum.Cli;
 using DiMum.Tests.Data;
 using DiMum.Verification;
 using NUnit.Framework;
@@ -105,18 +104,7 @@ public class VerifyCommandTests
 
     private static (int Code, string Output) Call(params string[] arguments)
     {
-        var (error, output) = (Console.Error, Console.Out);
-        using var captured = new StringWriter();
-        try
-        {
-            Console.SetError(captured);
-            Console.SetOut(captured);
-            return (Commands.Invoke(arguments), captured.ToString());
-        }
-        finally
-        {
-            Console.SetError(error);
-            Console.SetOut(output);
-        }
+        var (code, output, error) = CommandLine.Call(arguments);
+        return (code, output + error);
     }
 }

@@ -31,7 +31,17 @@ public class EvaluateTests
             "b.npz",
             Npz(("mu", Npy([2, 1])), ("sigma", Npy([4, 0, 0, 1], 2)), ("mu_s", Npy([1])), ("sigma_s", Npy([4], 1)))
         );
-        var (code, error) = Call("evaluate", "--samples", a, "--reference", b, "--json", folder["n.json"], "--csv", folder["n.csv"]);
+        var (code, _, error) = CommandLine.Call(
+            "evaluate",
+            "--samples",
+            a,
+            "--reference",
+            b,
+            "--json",
+            folder["n.json"],
+            "--csv",
+            folder["n.csv"]
+        );
         Assert.That(code, Is.Zero, error);
         var numbers = Json.Read<Measured[]>(File.ReadAllText(folder["n.json"]), "n.json");
         Assert.That(numbers.Select(m => m.Value), Is.EqualTo(new[] { 9.0, 0 }).Within(1e-9));
@@ -120,7 +130,7 @@ public class EvaluateTests
         using var generator = new Generator(3, CPU);
         Images(folder, "a", 2, generator);
         string[] ask = ["evaluate", "--samples", folder["a"], "--reference", folder["a"]];
-        var (code, error) = Call(ask);
+        var (code, _, error) = CommandLine.Call(ask);
         Assert.That(code, Is.EqualTo(2));
         Assert.That(
             error,
@@ -128,12 +138,12 @@ public class EvaluateTests
         );
         Assert.That(error.TrimEnd('\n').Split('\n'), Has.Length.EqualTo(1));
         Safetensors.Write(folder["w.safetensors"], new Dictionary<string, Tensor> { ["fc.weight"] = zeros(10, 2048) });
-        (code, error) = Call([.. ask, "--inception", folder["w.safetensors"]]);
+        (code, _, error) = CommandLine.Call([.. ask, "--inception", folder["w.safetensors"]]);
         Assert.That(code, Is.EqualTo(2));
         Assert.That(error, Does.Contain("w.safetensors").And.Contain("[10,2048]").And.Contain("SHA-256"));
-        (code, error) = Call([.. ask, "--protocol", "nice"]);
+        (code, _, error) = CommandLine.Call([.. ask, "--protocol", "nice"]);
         Assert.That(error, Does.Contain("as-released"));
-        (code, error) = Call("evaluate", "--samples", folder["a"]);
+        (code, _, error) = CommandLine.Call("evaluate", "--samples", folder["a"]);
         Assert.That((code, error), Is.EqualTo((2, error)));
         Assert.That(error, Does.Contain("belong together"));
     }
@@ -193,22 +203,5 @@ public class EvaluateTests
             }
 
         return target.ToArray();
-    }
-
-    private static (int Code, string Error) Call(params string[] arguments)
-    {
-        var (error, output) = (Console.Error, Console.Out);
-        using var captured = new StringWriter();
-        try
-        {
-            Console.SetError(captured);
-            Console.SetOut(TextWriter.Null);
-            return (Commands.Invoke(arguments), captured.ToString());
-        }
-        finally
-        {
-            Console.SetError(error);
-            Console.SetOut(output);
-        }
     }
 }

@@ -29,9 +29,7 @@ public class CheckpointTests
         using var run = Open(folder);
         var method = run.Experiment.Unlearn.Methods[0];
         var named = run.Attack(method, Assumption.RetainSet);
-        var path = Directory
-            .GetFiles(folder.Root, "model.safetensors", SearchOption.AllDirectories)
-            .Single(p => p.Contains("unlearn-DiMUM"));
+        var path = ModelOf(folder, "unlearn-DiMUM");
         var copy = Path.Combine(folder.Root, "mine.safetensors");
         File.Copy(path, copy);
         var byPath = run.AttackCheckpoint(copy, Assumption.RetainSet);
@@ -46,7 +44,7 @@ public class CheckpointTests
         using var folder = new TempFolder();
         using var run = Open(folder);
         run.Pretrain();
-        var path = Directory.GetFiles(folder.Root, "model.safetensors", SearchOption.AllDirectories).Single(p => p.Contains("pretrain"));
+        var path = ModelOf(folder, "pretrain");
         var measured = run.EvaluateCheckpoint(path);
         var attack = run.AttackCheckpoint(path, Assumption.TestSplit);
         Assert.That(Directory.GetDirectories(Path.Combine(folder.Root, "stages"), "evaluate-*"), Has.Length.EqualTo(1));
@@ -61,7 +59,7 @@ public class CheckpointTests
         using var folder = new TempFolder();
         using var run = Open(folder);
         run.Pretrain();
-        var path = Directory.GetFiles(folder.Root, "model.safetensors", SearchOption.AllDirectories).Single(p => p.Contains("pretrain"));
+        var path = ModelOf(folder, "pretrain");
         var png = Path.Combine(folder.Root, "sheet.png");
         run.Sample(path, "all", 4, png);
         using var sheet = SkiaSharp.SKBitmap.Decode(png);
@@ -75,7 +73,7 @@ public class CheckpointTests
         using var folder = new TempFolder();
         using var run = Open(folder);
         run.Pretrain();
-        var path = Directory.GetFiles(folder.Root, "model.safetensors", SearchOption.AllDirectories).Single(p => p.Contains("pretrain"));
+        var path = ModelOf(folder, "pretrain");
         using var other = new TempFolder();
         using var wider = new Run(
             Presets.Bind(Tiny, "tiny", ["network.channels=32"]),
@@ -87,4 +85,7 @@ public class CheckpointTests
     }
 
     private static Run Open(TempFolder folder) => new(Presets.Bind(Tiny, "tiny", []), folder.Root, new SilentObserver(), default);
+
+    private static string ModelOf(TempFolder folder, string stage) =>
+        Directory.GetFiles(folder.Root, "model.safetensors", SearchOption.AllDirectories).Single(path => path.Contains(stage));
 }

@@ -32,7 +32,7 @@ public class CommandTests
     public void A_mistake_is_one_line_and_exit_code_2(string command, string expected)
     {
         using var folder = new TempFolder();
-        var (code, error) = Call(command.Replace("{0}", folder.Root).Split(' '));
+        var (code, _, error) = CommandLine.Call(command.Replace("{0}", folder.Root).Split(' '));
         Assert.That(code, Is.EqualTo(2), error);
         Assert.That(error, Does.Contain(expected.Replace("{0}", folder.Root)));
         Assert.That(error.TrimEnd('\n').Split('\n'), Has.Length.EqualTo(1), error);
@@ -43,7 +43,7 @@ public class CommandTests
     {
         if (TorchSharp.torch.cuda.is_available())
             Assert.Ignore("this machine has CUDA, so there is nothing to refuse");
-        var (code, error) = Call(["run", "digits", "--device", "cuda"]);
+        var (code, _, error) = CommandLine.Call(["run", "digits", "--device", "cuda"]);
         Assert.That(code, Is.EqualTo(2));
         Assert.That(error, Does.Contain("-p:Torch=cuda"));
     }
@@ -53,7 +53,14 @@ public class CommandTests
     {
         using var folder = new TempFolder();
         File.WriteAllBytes(Path.Combine(folder.Root, "data_batch_1.bin"), new byte[1000]);
-        var (code, error) = Call(["run", "cifar10-mini", "--set", $"data={folder.Root}", "--out", Path.Combine(folder.Root, "run")]);
+        var (code, _, error) = CommandLine.Call([
+            "run",
+            "cifar10-mini",
+            "--set",
+            $"data={folder.Root}",
+            "--out",
+            Path.Combine(folder.Root, "run"),
+        ]);
         Assert.That(code, Is.EqualTo(2));
         Assert.That(error, Does.Contain("data_batch_1.bin"));
     }
@@ -73,22 +80,5 @@ public class CommandTests
         Assert.That(plan, Does.Contain("38,632,323 parameters"));
         Assert.That(plan, Does.Contain("60,000 steps (6 % of pre-training)"));
         Assert.That(plan, Does.Contain("unlearn-SFR-on"));
-    }
-
-    private static (int Code, string Error) Call(string[] arguments)
-    {
-        var (error, output) = (Console.Error, Console.Out);
-        using var captured = new StringWriter();
-        try
-        {
-            Console.SetError(captured);
-            Console.SetOut(TextWriter.Null);
-            return (Commands.Invoke(arguments), captured.ToString());
-        }
-        finally
-        {
-            Console.SetError(error);
-            Console.SetOut(output);
-        }
     }
 }

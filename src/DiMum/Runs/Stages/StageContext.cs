@@ -7,14 +7,13 @@ namespace DiMum.Runs.Stages;
 internal sealed class StageContext : IDisposable
 {
     private readonly Lock gate = new();
-    private readonly string folder;
     private ImageClassifier? classifier;
     private ClassifierResult? classified;
     private Evaluator? evaluator;
 
     public StageContext(Workbench bench, string folder, IRunObserver observer, CancellationToken cancel)
     {
-        (Bench, this.folder, Observer, Cancel) = (bench, folder, observer, cancel);
+        (Bench, Observer, Cancel) = (bench, observer, cancel);
         Keys = new(bench, folder);
     }
 
@@ -23,7 +22,6 @@ internal sealed class StageContext : IDisposable
     public IRunObserver Observer { get; }
     public CancellationToken Cancel { get; }
     public StageKeys Keys { get; }
-    public string Folder => folder;
 
     /// <summary>Trains (or loads) the classifier; its accuracy on the test split.</summary>
     public ClassifierResult Classify()

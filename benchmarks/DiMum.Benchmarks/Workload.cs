@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 
 namespace DiMum.Benchmarks;
 
-/// <summary>The networks that are timed, on the built-in digits resized to the network's side.</summary>
+/// <summary>The networks that are timed, on the built-in digits, their pixels repeated to the network's side.</summary>
 public enum Size
 {
     /// <summary>The demo's: 8×8, 32 channels, 338 k parameters.</summary>
@@ -24,11 +24,11 @@ internal sealed class Workload : IDisposable
     public const int Batch = 64;
     public const int Unlearned = 0;
     private static readonly HashSet<int> UnlearnedSet = [Unlearned];
-    private readonly DataSplits data;
+    private readonly Dataset train;
 
     public Workload(Size size)
     {
-        data = DatasetSource.Load("digits", null, size == Size.Digits ? null : 16);
+        train = Enlarged(size == Size.Digits ? 1 : 2);
         var config = size switch
         {
             Size.Digits => new UNetConfig(10, 8, 1, 32, [1, 1], 1, [], 0, 8, NullCondition.Learned),
@@ -47,10 +47,10 @@ internal sealed class Workload : IDisposable
 
     public IBatchSource Batches { get; }
 
-    public Pairing Train => Pairing.Train(data.Train);
+    public Pairing Train => Pairing.Train(train);
 
     /// <summary>DiMRA's rule, which is pre-training's too.</summary>
-    public IUpdateRule Attack() => DiMRA.Rule(Model, Schedule, Batches, Pairing.Retain(data.Train, UnlearnedSet), 1);
+    public IUpdateRule Attack() => DiMRA.Rule(Model, Schedule, Batches, Pairing.Retain(train, UnlearnedSet), 1);
 
     /// <summary>What a method is given.</summary>
     public UnlearningContext Context(int iterations) =>
@@ -58,9 +58,9 @@ internal sealed class Workload : IDisposable
             Model,
             Schedule,
             Batches,
-            Pairing.Forget(data.Train, UnlearnedSet),
-            Pairing.Retain(data.Train, UnlearnedSet),
-            Pairing.Memorization(data.Train, UnlearnedSet, new HashSet<int> { 1 }),
+            Pairing.Forget(train, UnlearnedSet),
+            Pairing.Retain(train, UnlearnedSet),
+            Pairing.Memorization(train, UnlearnedSet, new HashSet<int> { 1 }),
             (condition, _) => new Condition(full_like(condition.Value, 1)),
             iterations,
             1
@@ -72,6 +72,14 @@ internal sealed class Workload : IDisposable
     public void Dispose()
     {
         Model.Dispose();
-        data.Dispose();
+        train.Dispose();
+    }
+
+    private static Dataset Enlarged(int times)
+    {
+        using var scope = NewDisposeScope();
+        using var digits = Digits.Load();
+        var images = digits.Train.Images.repeat_interleave(times, 2).repeat_interleave(times, 3);
+        return new(digits.Train.Name, images.clone(), digits.Train.Labels.clone(), digits.Train.ClassNames);
     }
 }

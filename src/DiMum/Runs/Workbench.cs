@@ -17,6 +17,7 @@ internal sealed class Workbench : IDisposable
         Experiment = experiment;
         Device = Devices.Parse(experiment.Device);
         Threads = experiment.Threads > 0 ? experiment.Threads : Environment.ProcessorCount;
+        NativeHeap.Keep();
         set_num_threads(Threads);
         Schedule = NoiseSchedule.Named[experiment.Diffusion.Schedule](experiment.Diffusion.Steps);
         using var loaded = DatasetSource.Load(experiment.Data.Name, experiment.Data.Path, experiment.Data.Size);
@@ -58,7 +59,10 @@ internal sealed class Workbench : IDisposable
     public ClassConditionalUNet NewNetwork(string purpose)
     {
         using var generator = Seed.At(purpose).Generator();
-        return new(NetworkOf(Experiment.Network, Classes.Names.Count, Train.Height, Train.Channels), Device, generator);
+        return new(NetworkOf(Experiment.Network, Classes.Names.Count, Train.Height, Train.Channels), Device, generator)
+        {
+            Precision = Experiment.Precision,
+        };
     }
 
     /// <summary>Batches for a stage; one <paramref name="purpose"/> for all methods gives them common random numbers.</summary>

@@ -1,4 +1,5 @@
 using DiMum.Attacks;
+using DiMum.Nets;
 
 namespace DiMum.Runs.Stages;
 
@@ -27,7 +28,10 @@ internal sealed class StageKeys(Workbench bench, string folder)
             Experiment.Evaluate,
             Experiment.Sampling,
             Experiment.Classifier,
-            bench.Classes.Unlearned
+            // Only where it is not float32, so that stages of before keep their places.
+            Experiment.Precision == Precision.Fp32
+                ? bench.Classes.Unlearned
+                : $"{bench.Classes.Unlearned} {Experiment.Precision}"
         );
 
     public StageFolder Unlearn(MethodSettings settings) =>

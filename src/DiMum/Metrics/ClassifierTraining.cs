@@ -60,15 +60,15 @@ public static class ClassifierTraining
     }
 
     /// <summary>Predicted labels, int64 [N], of float images [N,C,H,W] in [−1, 1].</summary>
-    public static long[] Predict(ImageClassifier classifier, Tensor images, int batch = 500) =>
+    public static long[] Predict(IClassifier classifier, Tensor images, int batch = 500) =>
         Batches(images, batch, x => classifier.Forward(x).Logits.argmax(1).cpu().data<long>().ToArray()).SelectMany(p => p).ToArray();
 
     /// <summary>Features of float images as float64 rows, batch by batch: [b,d] each.</summary>
-    public static IEnumerable<double[,]> Features(ImageClassifier classifier, Tensor images, int batch = 500) =>
+    public static IEnumerable<double[,]> Features(IClassifier classifier, Tensor images, int batch = 500) =>
         Batches(images, batch, x => Rows(classifier.Forward(x).Features));
 
     /// <summary>Share of <paramref name="test"/> that is labelled rightly, exact interval.</summary>
-    public static Measured Accuracy(ImageClassifier classifier, Dataset test, string identity)
+    public static Measured Accuracy(IClassifier classifier, Dataset test, string identity)
     {
         using var images = Pixels.ToModel(test.Images);
         var labels = test.LabelArray();

@@ -56,7 +56,7 @@ public sealed class Run : IDisposable
     public ClassifierResult Classify() => context.Classify();
 
     /// <summary>Pre-trains on D (Eq. 4) and evaluates.</summary>
-    public Evaluation Pretrain() => pretrain.Run().Outcome.Evaluation;
+    public Evaluation Pretrain() => pretrain.Run().Evaluation;
 
     /// <summary>Unlearns by one method, pre-training first where it is missing.</summary>
     public MethodResult Unlearn(MethodSettings settings) => unlearn.Run(settings).Result;
@@ -95,7 +95,7 @@ public sealed class Run : IDisposable
 
         // Everything is on disk now: read it back in the order of the record.
         var accuracy = Classify();
-        var (_, pretrained) = pretrain.Run();
+        var pretrained = pretrain.Run();
         var methods = planned.Select(m =>
             Unlearn(m) with
             {

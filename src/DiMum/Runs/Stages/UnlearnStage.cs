@@ -12,7 +12,7 @@ internal sealed class UnlearnStage(StageContext context, PretrainStage pretrain)
     {
         var method = MethodRegistry.Create(settings);
         var stage = context.Keys.Unlearn(settings);
-        var before = method.StartsFromScratch ? null : pretrain.Run().Outcome.Evaluation;
+        var before = method.StartsFromScratch ? null : pretrain.Run().Evaluation;
         if (stage.Done)
             return (stage, context.Skip<MethodResult>(stage, Describe));
 

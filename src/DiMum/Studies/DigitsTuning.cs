@@ -80,7 +80,8 @@ public sealed class DigitsTuning : IStudy
         Rates(DigitsBaselines.Method("fine-tune-retain"), usual);
         return list;
 
-        void Rates(MethodSettings settings, IEnumerable<double> rates) => list.AddRange(rates.Select(rate => settings with { Rate = rate }));
+        void Rates(MethodSettings settings, IEnumerable<double> rates) =>
+            list.AddRange(rates.Select(rate => settings with { Rate = rate }));
     }
 
     // Of those with AR_u of at most 5 % the one with the highest retained accuracy; where none has, the highest accuracy less AR_u.
@@ -96,8 +97,12 @@ public sealed class DigitsTuning : IStudy
         var text = new StringBuilder();
         Line("# Numbers of every method on the built-in digits: the trials");
         Line("");
-        Line("`dimum study digits-tuning`: seed 7, class 3 unlearned, which no reported cell is; 100 images for AR_u, 180 for retained accuracy.");
-        Line("Rule, fixed beforehand: of the trials with AR_u of at most 5 % the one with the highest retained accuracy; where no trial has, the");
+        Line(
+            "`dimum study digits-tuning`: seed 7, class 3 unlearned, which no reported cell is; 100 images for AR_u, 180 for retained accuracy."
+        );
+        Line(
+            "Rule, fixed beforehand: of the trials with AR_u of at most 5 % the one with the highest retained accuracy; where no trial has, the"
+        );
         Line("highest retained accuracy less AR_u. Attacks are not run here.");
         if (stopped is not null)
             Line("\n" + stopped);
@@ -118,7 +123,9 @@ public sealed class DigitsTuning : IStudy
             var s = t.Settings;
             var balance = MethodRegistry.Create(s).Source.Split(", ")[^1].Split("; ")[^1];
             Line(
-                FormattableString.Invariant($"| {s.Name} | {YamlRecord.Key($"{s.Reading}")} | {s.Iterations} × {s.BatchSize} | {s.Rate:g3} ")
+                FormattableString.Invariant(
+                    $"| {s.Name} | {YamlRecord.Key($"{s.Reading}")} | {s.Iterations} × {s.BatchSize} | {s.Rate:g3} "
+                )
                     + (balance.StartsWith("retain", StringComparison.Ordinal) ? $"| {balance} " : "| – ")
                     + FormattableString.Invariant($"| {100 * t.Ar:f1} | {100 * t.Accuracy:f1} | {t.Result.Final.Frechet!.Value:f1} ")
                     + (chosen ? "| ✓ |" : "| |")

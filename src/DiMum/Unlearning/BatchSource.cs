@@ -131,7 +131,12 @@ public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings,
     // Drawn from the image's place in the pairing alone; null where each access draws anew.
     private bool[]? FrozenFlips(Pairing pairing, int step) =>
         settings.Flip && WholeEpochs
-            ? [.. Reader(pairing).Places(step, settings.BatchSize, WholeEpochs).Select(p => (seed.At(pairing.Name + "/flip", p).Value & 1) == 1)]
+            ?
+            [
+                .. Reader(pairing)
+                    .Places(step, settings.BatchSize, WholeEpochs)
+                    .Select(p => (seed.At(pairing.Name + "/flip", p).Value & 1) == 1),
+            ]
             : null;
 
     private Tensor? Keep(int size, double dropProbability, Generator generator)

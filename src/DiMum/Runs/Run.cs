@@ -68,6 +68,14 @@ public sealed class Run : IDisposable
         return attack.Run(settings.Label, stage.Model, stage.Key, result.Final, assumption);
     }
 
+    /// <summary>Unlearns by a variant and attacks what it left.</summary>
+    internal (MethodResult Result, AttackResult Attack) Compare(MethodSettings settings, MethodVariant? variant, Assumption assumption)
+    {
+        var (stage, result) = unlearn.Run(settings, variant);
+        var name = variant is null ? settings.Label : $"{settings.Label}-{variant.Name}";
+        return (result, attack.Run(name, stage.Model, stage.Key, result.Final, assumption));
+    }
+
     /// <summary>DiMRA against any checkpoint of this experiment's network.</summary>
     public AttackResult AttackCheckpoint(string path, Assumption assumption)
     {

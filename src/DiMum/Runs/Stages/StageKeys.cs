@@ -28,7 +28,10 @@ internal sealed class StageKeys(Workbench bench, string folder)
 
     public StageFolder EvaluatePretrained() => Stage("evaluate-pretrained", Start, Measures);
 
-    public StageFolder Unlearn(MethodSettings settings) => Stage($"unlearn-{settings.Label}", Start, Measures, settings);
+    public StageFolder Unlearn(MethodSettings settings, MethodVariant? variant = null) =>
+        variant is null
+            ? Stage($"unlearn-{settings.Label}", Start, Measures, settings)
+            : Stage($"unlearn-{settings.Label}-{variant.Name}", Start, Measures, settings);
 
     /// <param name="name">Of the attacked model, for people.</param>
     /// <param name="modelKey">What decides its weights.</param>

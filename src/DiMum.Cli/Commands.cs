@@ -37,6 +37,7 @@ internal static class Commands
             Sample(),
             Evaluate(),
             Report(),
+            StudyCommand.Create(),
             VerifyCommand.Create(),
             Doctor(),
             new HelpOption(),

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using DiMum.Attacks;
 using DiMum.Data;
+using DiMum.Data.MiniCanvas;
 using DiMum.Nets;
 
 namespace DiMum.Runs;
@@ -54,6 +55,7 @@ public static class Plan
         {
             "digits" => (e.Data.Size ?? 8, 1, 10),
             "mixture" => (1, 2, GaussianMixture.BuiltIn.Components),
+            "mini-canvas" => (e.Data.Size ?? 32, 3, CanvasData.Cells.Count),
             "cifar10" => (e.Data.Size ?? 32, 3, 10),
             "mnist" or "fashion-mnist" => (e.Data.Size ?? 28, 1, 10),
             _ => (e.Data.Size ?? 32, 3, 10),

@@ -31,6 +31,8 @@ type ParameterVector = global.DiMum.Nets.ParameterVector
 type Init = global.DiMum.Nets.Init
 type Conv = global.DiMum.Nets.Conv
 type Norm = global.DiMum.Nets.Norm
+type MlpConfig = global.DiMum.Nets.MlpConfig
+type MlpDenoiser = global.DiMum.Nets.MlpDenoiser
 type UNetConfig = global.DiMum.Nets.UNetConfig
 type ClassConditionalUNet = global.DiMum.Nets.ClassConditionalUNet
 
@@ -42,6 +44,8 @@ type LearningRate = global.DiMum.Optimization.LearningRate
 
 type Dataset = global.DiMum.Data.Dataset
 type Pairing = global.DiMum.Data.Pairing
+type GaussianMixture = global.DiMum.Data.GaussianMixture
+type MixtureOptimum = global.DiMum.Data.MixtureOptimum
 type ImageWriter = global.DiMum.Data.ImageWriter
 type Pixels = global.DiMum.Data.Pixels
 

@@ -54,6 +54,26 @@ public sealed class Pairing
         return new("memorization", data.Images, data.Labels, Indices(data, alternative.Contains), Indices(data, unlearned.Contains));
     }
 
+    /// <summary>
+    /// Equation (9) where images and conditions belong together: every image whose label is a key, under the condition it maps to
+    /// (Abstractionism images under the Van Gogh prompt of the same object).
+    /// </summary>
+    public static Pairing Memorization(Dataset data, IReadOnlyDictionary<int, int> conditionOf) =>
+        Relabelled("memorization", data, conditionOf);
+
+    /// <summary>The images whose label is a key of <paramref name="conditionOf"/>, each under the condition it maps to.</summary>
+    public static Pairing Relabelled(string name, Dataset data, IReadOnlyDictionary<int, int> conditionOf)
+    {
+        var conditions = data.LabelArray().Select(label => conditionOf.TryGetValue((int)label, out var c) ? (long)c : label).ToArray();
+        return new(
+            name,
+            data.Images,
+            tensor(conditions, ScalarType.Int64, data.Labels.device).DetachFromDisposeScope(),
+            Indices(data, conditionOf.ContainsKey),
+            null
+        );
+    }
+
     /// <summary>Any images under their own conditions, for sources that are not a <see cref="Dataset"/>.</summary>
     public static Pairing Of(string name, Tensor images, Tensor conditions) =>
         new(name, images, conditions, [.. Enumerable.Range(0, (int)images.shape[0]).Select(i => (long)i)], null);

@@ -58,28 +58,35 @@ public sealed record DrawSettings(
 /// Seeded batches: what is drawn for a pairing at a step depends on (seed, pairing, step) alone, so every method under one seed sees the same
 /// retain batches, times and noises (common random numbers), and a resumed loop needs no generator state.
 /// </summary>
-public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings, Seed seed, Device device) : IBatchSource
+public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings, Seed seed, Device device, IImageCode? images = null)
+    : IBatchSource
 {
+    private readonly IImageCode code =
+        images is { Mirrors: false } && settings.Flip
+            ? throw new UserError("data.flip is on, but latents can't be mirrored; mirror the images before they are encoded")
+            : images ?? PixelCode.Instance;
     private readonly Dictionary<Pairing, PairReader> readers = [];
 
     public NoisedBatch Next(Pairing pairing, int step)
     {
         using var scope = NewDisposeScope();
-        var (bytes, conditions) = Read(pairing, step);
+        var (stored, conditions) = Read(pairing, step);
         using var generator = seed.At(pairing.Name + "/draws", step).Generator();
-        return Noised(bytes, conditions, generator, settings.DropProbability, FrozenFlips(pairing, step)).MoveToOuterDisposeScope();
+        var clean = code.Clean(stored.to(device), seed.At(pairing.Name + "/code", step)); // [B,C,H,W]
+        return Noised(clean, conditions, generator, settings.DropProbability, FrozenFlips(pairing, step)).MoveToOuterDisposeScope();
     }
 
     public IEnumerable<NoisedBatch> Pass(Pairing pairing)
     {
         using var generator = seed.At(pairing.Name + "/pass").Generator();
         var step = 0;
-        foreach (var (bytes, conditions) in Reader(pairing).Pass(settings.BatchSize))
+        foreach (var (stored, conditions) in Reader(pairing).Pass(settings.BatchSize))
         {
             NoisedBatch batch;
-            using (bytes)
+            using (stored)
             using (conditions)
-                batch = Noised(bytes, conditions, generator, dropProbability: 0, FrozenFlips(pairing, step++));
+            using (var clean = code.Clean(stored.to(device), seed.At(pairing.Name + "/pass/code", step)))
+                batch = Noised(clean, conditions, generator, dropProbability: 0, FrozenFlips(pairing, step++));
             yield return batch;
         }
     }
@@ -112,11 +119,11 @@ public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings,
 
     private bool WholeEpochs => settings.Loader == Loader.WholeEpochs;
 
-    private NoisedBatch Noised(Tensor bytes, Tensor conditions, Generator generator, double dropProbability, bool[]? frozenFlips)
+    private NoisedBatch Noised(Tensor images, Tensor conditions, Generator generator, double dropProbability, bool[]? frozenFlips)
     {
         using var scope = NewDisposeScope();
-        var size = (int)bytes.shape[0];
-        var clean = Pixels.ToModel(bytes.to(device)); // [B,C,H,W]
+        var size = (int)images.shape[0];
+        var clean = images.alias(); // [B,C,H,W]
         if (settings.Flip)
             clean = Pixels.FlipWhere(
                 clean,

@@ -8,9 +8,11 @@ namespace DiMum.Runs.Stages;
 /// </summary>
 internal sealed class StageKeys(Workbench bench, string folder)
 {
+    private readonly ClassifierSettings classifier = Classifiers.KeyOf(bench.Experiment.Classifier);
+
     private Experiment Experiment => bench.Experiment;
 
-    public StageFolder Classifier() => Stage("classifier", bench.DataHash, Experiment.Classifier, Experiment.Data.Flip, Experiment.Seed);
+    public StageFolder Classifier() => Stage("classifier", bench.DataHash, classifier, Experiment.Data.Flip, Experiment.Seed);
 
     public StageFolder Pretrain() =>
         Stage(
@@ -26,7 +28,7 @@ internal sealed class StageKeys(Workbench bench, string folder)
             Experiment.Unlearn.Start,
             Experiment.Evaluate,
             Experiment.Sampling,
-            Experiment.Classifier,
+            classifier,
             bench.Classes.Unlearned
         );
 

@@ -16,7 +16,8 @@ let private mixtureOf (rows: Pairs) (Share sigma) : Mixture.Mixture =
 
 /// The same on a line.
 let private onALine (mixture: Mixture.Mixture) =
-    { mixture with Means = mixture.Means |> Array.map (Array.take 1) }
+    { mixture with
+        Means = mixture.Means |> Array.map (Array.take 1) }
 
 /// A point that x_t may well be: from the mean of a component, √ᾱ μ + s · (a, b)/5.
 let private pointOf table (mixture: Mixture.Mixture) t (a: float) (b: float) =
@@ -39,7 +40,12 @@ let private logDensity table (mixture: Mixture.Mixture) t x =
     most + log (exponents |> Array.sumBy (fun e -> exp (e - most)))
 
 [<Law("L57", 60)>]
-let ``the best denoiser is the score of x_t, times the noise's deviation, negative`` (moment: Moment) (rows: Pairs) sigma (a: float, b: float) =
+let ``the best denoiser is the score of x_t, times the noise's deviation, negative``
+    (moment: Moment)
+    (rows: Pairs)
+    sigma
+    (a: float, b: float)
+    =
     let mixture, table, t = mixtureOf rows sigma, moment.Table, moment.Time
     let x = pointOf table mixture t a b
     let step = 1e-5 * sqrt (Mixture.variance table mixture t)
@@ -62,7 +68,8 @@ let private integrals table (mixture: Mixture.Mixture) t x =
         let clean = (x - sqrt (1.0 - alphaBar) * epsilon) / sqrt alphaBar
 
         normal 1.0 epsilon
-        * (Array.map2 (fun w (m: float[]) -> w * normal mixture.Sigma (clean - m[0])) mixture.Weights mixture.Means |> Array.sum)
+        * (Array.map2 (fun w (m: float[]) -> w * normal mixture.Sigma (clean - m[0])) mixture.Weights mixture.Means
+           |> Array.sum)
 
     let mutable zeroth, first, second = 0.0, 0.0, 0.0
 
@@ -80,7 +87,13 @@ let private telling (moment: Moment) =
     Seq.findBack (fun t -> t = 0 || Schedule.alphaBar moment.Table t > 0.02) [ 0 .. moment.Time ]
 
 [<Law("L57", 30)>]
-let ``it is the mean of ε given x_t, and any other prediction costs its squared distance more`` (moment: Moment) (rows: Pairs) sigma (a: float) (other: float) =
+let ``it is the mean of ε given x_t, and any other prediction costs its squared distance more``
+    (moment: Moment)
+    (rows: Pairs)
+    sigma
+    (a: float)
+    (other: float)
+    =
     let mixture, table, t = onALine (mixtureOf rows sigma), moment.Table, telling moment
     let x = pointOf table mixture t a 0.0
     let mean, square = integrals table mixture t x[0]
@@ -91,7 +104,12 @@ let ``it is the mean of ε given x_t, and any other prediction costs its squared
     Expect.near 1e-5 (square - 2.0 * other * mean + other * other) (least + (other - best) * (other - best))
 
 [<Law("L57", 60)>]
-let ``a single component knows no difference between its class and none, and leaves its floor`` (moment: Moment) (pair: float * float) sigma (a: float, b: float) =
+let ``a single component knows no difference between its class and none, and leaves its floor``
+    (moment: Moment)
+    (pair: float * float)
+    sigma
+    (a: float, b: float)
+    =
     let mixture, table, t = mixtureOf (FsCheck.NonEmptyArray [| pair |]) sigma, moment.Table, moment.Time
     let x = pointOf table mixture t a b
     Expect.allNear 1e-12 (Mixture.optimal table mixture x t (Some 0)) (Mixture.optimal table mixture x t None)
@@ -106,13 +124,22 @@ let ``a single component knows no difference between its class and none, and lea
     Expect.equal 0.0 (Mixture.floor table point t)
 
 [<Law("L57", 60)>]
-let ``under none it lies between the components', by their posterior, and components that coincide are one`` (moment: Moment) (rows: Pairs) sigma (a: float, b: float) =
+let ``under none it lies between the components', by their posterior, and components that coincide are one``
+    (moment: Moment)
+    (rows: Pairs)
+    sigma
+    (a: float, b: float)
+    =
     let mixture, table, t = mixtureOf rows sigma, moment.Table, moment.Time
     let x = pointOf table mixture t a b
     let posterior = Mixture.posterior table mixture t x
     Expect.near 1e-12 1.0 (Array.sum posterior)
     Expect.holds "at least the class's floor" (Mixture.floorAt table mixture t x >= Mixture.floor table mixture t)
-    let together = { mixture with Means = Array.map (fun _ -> mixture.Means[0]) mixture.Means }
+
+    let together =
+        { mixture with
+            Means = Array.map (fun _ -> mixture.Means[0]) mixture.Means }
+
     Expect.allNear 1e-12 mixture.Weights (Mixture.posterior table together t x)
     Expect.allNear 1e-9 (Mixture.optimal table together x t (Some 0)) (Mixture.optimal table together x t None)
 

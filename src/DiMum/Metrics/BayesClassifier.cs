@@ -9,7 +9,7 @@ namespace DiMum.Metrics;
 /// of none (index K) where all lie below the density that an average component has at <see cref="Reach"/>·σ. So an accuracy rate is the mass
 /// in the component itself, not in a sixth of the plane. The features are the points.
 /// </summary>
-public sealed class BayesClassifier(GaussianMixture mixture) : IClassifier
+public sealed class BayesClassifier(GaussianMixture mixture) : IImageClassifier
 {
     /// <summary>Deviations from the mean at which the background takes over; a component of two dimensions keeps 99.97 % of its mass.</summary>
     public const double Reach = 4;

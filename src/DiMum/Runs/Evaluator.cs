@@ -49,7 +49,7 @@ internal sealed class Evaluator(
     Experiment experiment,
     Classes classes,
     Generation generation,
-    IClassifier classifier,
+    IImageClassifier classifier,
     string classifierIdentity,
     Dataset retain,
     SampleSheet sheet,
@@ -58,7 +58,7 @@ internal sealed class Evaluator(
 {
     private const int JackknifeGroups = 20;
     private const int SheetPixels = 32;
-    private readonly Seed seed = new Seed(experiment.Seed).At("evaluate");
+    private readonly Seed seed = SeedOf(experiment);
     private readonly Lock gate = new();
     private Frechet? reference;
 
@@ -89,6 +89,25 @@ internal sealed class Evaluator(
         return new(step, ar, alternative, accuracy, frechet, stage.Relative(grid), stage.Relative(strip));
     }
 
+    /// <summary>Images of the retained classes in turn, [N,C,H,W], and their classes: what accuracy and Fréchet distance rest on.</summary>
+    public static (Tensor Images, long[] Asked) RetainedImages(
+        Experiment experiment,
+        Classes classes,
+        Generation generation,
+        (int C, int H, int W) shape,
+        IDenoiser model,
+        CancellationToken cancel
+    )
+    {
+        var retained = classes.Retained;
+        var asked = Enumerable.Range(0, experiment.Evaluate.RetainedImages).Select(i => (long)retained[i % retained.Count]).ToArray();
+        return (generation.Images(model, asked, shape, SeedOf(experiment).At("retained"), cancel), asked);
+    }
+
+    private static Seed SeedOf(Experiment experiment) => new Seed(experiment.Seed).At("evaluate");
+
+    private (int C, int H, int W) ImageShape => (retain.Channels, retain.Height, retain.Width);
+
     private long[] Unlearned(int count) => [.. Enumerable.Repeat((long)classes.Unlearned, count)];
 
     private Measured Rate(long[] predicted, Func<long, bool> hit, string what, string of) =>
@@ -96,11 +115,7 @@ internal sealed class Evaluator(
 
     private (Measured Accuracy, Measured Frechet, Tensor Images, long[] Asked) Retained(IDenoiser model, string of)
     {
-        var asked = Enumerable
-            .Range(0, experiment.Evaluate.RetainedImages)
-            .Select(i => (long)classes.Retained[i % classes.Retained.Count])
-            .ToArray();
-        var images = Generate(model, asked, "retained");
+        var (images, asked) = RetainedImages(experiment, classes, generation, ImageShape, model, cancel);
         var predicted = ClassifierTraining.Predict(classifier, images);
         var right = predicted.Zip(asked).LongCount(pair => pair.First == pair.Second);
         var accuracy = AccuracyRate.Of(
@@ -159,5 +174,5 @@ internal sealed class Evaluator(
         Enumerable.Range(0, block.GetLength(0)).Select(i => Enumerable.Range(0, block.GetLength(1)).Select(j => block[i, j]).ToArray());
 
     private Tensor Generate(IDenoiser model, long[] conditions, string purpose) =>
-        generation.Images(model, conditions, (retain.Channels, retain.Height, retain.Width), seed.At(purpose), cancel);
+        generation.Images(model, conditions, ImageShape, seed.At(purpose), cancel);
 }

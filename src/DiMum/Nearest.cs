@@ -21,6 +21,18 @@ public static class Nearest
         return nearest;
     }
 
+    /// <summary>The <paramref name="count"/> members of <paramref name="known"/> at the smallest distances that <see cref="Of"/> would accept, nearest first.</summary>
+    public static IReadOnlyList<string> Several(string name, IEnumerable<string> known, int count) =>
+        [
+            .. known
+                .Select(candidate => (Candidate: candidate, At: Distance(name.ToLowerInvariant(), candidate.ToLowerInvariant())))
+                .Where(c => c.At <= (2 * Math.Max(name.Length, c.Candidate.Length) + 4) / 5)
+                .OrderBy(c => c.At)
+                .ThenBy(c => c.Candidate, StringComparer.Ordinal)
+                .Take(count)
+                .Select(c => c.Candidate),
+        ];
+
     /// <summary>The fewest insertions, deletions and substitutions of one letter that lead from one to the other.</summary>
     internal static int Distance(string a, string b)
     {

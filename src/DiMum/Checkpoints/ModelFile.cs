@@ -29,31 +29,23 @@ public static class ModelFile
     /// <exception cref="UserError">A tensor is missing or has another shape; the message names it.</exception>
     public static IReadOnlyDictionary<string, string> Read(string path, ParameterVector parameters, bool average = false)
     {
-        var (tensors, metadata) = Safetensors.Read(path);
-        try
+        using var file = SafetensorsFile.Open(path);
+        using var none = no_grad();
+        using var scope = NewDisposeScope();
+        foreach (var p in parameters.Entries)
         {
-            using var none = no_grad();
-            using var scope = NewDisposeScope();
-            foreach (var p in parameters.Entries)
-            {
-                var name = (average ? Average : "") + p.Name;
-                if (!tensors.TryGetValue(name, out var tensor))
-                    throw new UserError(
-                        $"{Path.GetFullPath(path)}: has no tensor '{name}'; it belongs to another network, see network.* in the experiment"
-                    );
-                if (!tensor.shape.SequenceEqual(p.Shape))
-                    throw new UserError(
-                        $"{Path.GetFullPath(path)}: tensor '{name}' is [{string.Join(',', tensor.shape)}], this network's is [{string.Join(',', p.Shape)}]; see network.* in the experiment"
-                    );
-                parameters.Slice(parameters.Values, p.Name).copy_(tensor);
-            }
+            var name = (average ? Average : "") + p.Name;
+            if (!file.Stored.TryGetValue(name, out var info))
+                throw new UserError(
+                    $"{file.Source}: has no tensor '{name}'; it belongs to another network, see network.* in the experiment"
+                );
+            if (!info.Shape.SequenceEqual(p.Shape))
+                throw new UserError(
+                    $"{file.Source}: tensor '{name}' is {info.ShapeText}, this network's is [{string.Join(',', p.Shape)}]; see network.* in the experiment"
+                );
+            file.CopyTo(name, parameters.Slice(parameters.Values, p.Name));
+        }
 
-            return metadata;
-        }
-        finally
-        {
-            foreach (var tensor in tensors.Values)
-                tensor.Dispose();
-        }
+        return file.Metadata;
     }
 }

@@ -10,7 +10,7 @@ namespace DiMum.Checkpoints;
 /// Tensors and plain containers only: anything else in the file is refused by its name, nothing is executed, and sizes are held against the
 /// file's before memory is taken.
 /// </summary>
-public sealed class PyTorchFile : IDisposable
+public sealed class PyTorchFile : IWeights
 {
     internal const string Expected = "a PyTorch weights file (.pth, .pt, .ckpt)";
     private const int Deepest = 32;
@@ -19,6 +19,7 @@ public sealed class PyTorchFile : IDisposable
     private readonly IStorages storages;
     private readonly string path;
     private long read;
+    private Dictionary<string, StoredInfo>? infos;
 
     private PyTorchFile(string path, IStorages storages, object? root)
     {
@@ -121,6 +122,22 @@ public sealed class PyTorchFile : IDisposable
         {
             throw new UserError($"{path}: damaged or incomplete ({e.Message.Split('\n')[0]}), expected {Expected}; fetch it again", e);
         }
+    }
+
+    /// <inheritdoc/>
+    string IWeights.Source => path;
+
+    /// <inheritdoc/>
+    IReadOnlyDictionary<string, StoredInfo> IWeights.Stored =>
+        infos ??= Tensors.ToDictionary(t => t.Key, t => new StoredInfo(t.Value.Type, t.Value.Shape));
+
+    /// <inheritdoc/>
+    void IWeights.CopyTo(string name, Tensor destination)
+    {
+        using var none = no_grad();
+        using var read = Read(Tensors[name]);
+        using var shaped = read.view(destination.shape);
+        destination.copy_(shaped);
     }
 
     public void Dispose() => storages.Dispose();

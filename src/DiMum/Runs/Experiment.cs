@@ -48,10 +48,10 @@ public sealed record Experiment
 /// <summary>Which images.</summary>
 public sealed record DataSettings
 {
-    /// <summary>digits (built in), cifar10, mnist, fashion-mnist or image-folder.</summary>
+    /// <summary>digits or mixture (built in), cifar10, mnist, fashion-mnist or image-folder.</summary>
     public string Name { get; init; } = "digits";
 
-    /// <summary>Folder of the files; digits needs none.</summary>
+    /// <summary>Folder of the files; what is built in needs none.</summary>
     public string? Path { get; init; }
 
     /// <summary>Side the images are reduced to, pixels; null keeps theirs.</summary>
@@ -61,9 +61,21 @@ public sealed record DataSettings
     public bool Flip { get; init; }
 }
 
+/// <summary>Which network.</summary>
+public enum NetworkKind
+{
+    /// <summary><see cref="ClassConditionalUNet"/>.</summary>
+    Unet,
+
+    /// <summary><see cref="MlpDenoiser"/>, for points.</summary>
+    Mlp,
+}
+
 /// <summary>The U-Net's shape; see <see cref="UNetConfig"/>. Defaults are the released CIFAR-10 network.</summary>
 public sealed record NetworkSettings
 {
+    /// <summary>unet or mlp; of the keys below an mlp reads channels (its width), res-blocks and null.</summary>
+    public NetworkKind Kind { get; init; }
     public int Channels { get; init; } = 128;
     public IReadOnlyList<int> Multipliers { get; init; } = [1, 2, 2, 2];
     public int ResBlocks { get; init; } = 2;
@@ -118,8 +130,8 @@ public enum ClassifierKind
 }
 
 /// <summary>
-/// The classifier that measures. The released one is <c>kind: resnet34</c> with <c>iterations: 3910, batch-size: 128, rate: 1e-4</c> (10 epochs of
-/// CIFAR-10) on ImageNet's weights.
+/// The classifier that measures; a mixture's is the Bayes rule of its law and reads none of this. The released one is <c>kind: resnet34</c> with
+/// <c>iterations: 3910, batch-size: 128, rate: 1e-4</c> (10 epochs of CIFAR-10) on ImageNet's weights.
 /// </summary>
 public sealed record ClassifierSettings
 {

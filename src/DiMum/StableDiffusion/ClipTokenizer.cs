@@ -33,8 +33,8 @@ public sealed class ClipTokenizer
             ids.Add(byteSymbols[b] + end, ids.Count);
         foreach (var pair in merges)
         {
-            ranks.Add(pair, ranks.Count);
-            ids.Add(pair.First + pair.Second, ids.Count);
+            if (!ranks.TryAdd(pair, ranks.Count) || !ids.TryAdd(pair.First + pair.Second, ids.Count))
+                throw new UserError($"the tokenizer's merges make '{pair.First}{pair.Second}' twice; expected each token once");
         }
 
         (Start, End) = (ids.Count, ids.Count + 1);
@@ -59,6 +59,12 @@ public sealed class ClipTokenizer
 
     /// <summary>Number of tokens.</summary>
     public int Count => End + 1;
+
+    /// <summary>The pairs of symbols it merges, best first.</summary>
+    public IEnumerable<(string First, string Second)> Merges => ranks.OrderBy(r => r.Value).Select(r => r.Key);
+
+    /// <summary>All tokens in the order of their ids, start and end last.</summary>
+    public IEnumerable<string> Vocabulary => ids.OrderBy(i => i.Value).Select(i => i.Key).Append(StartText).Append(EndText);
 
     /// <summary>Ids of a text, without start and end.</summary>
     public IReadOnlyList<int> Tokenize(string text)

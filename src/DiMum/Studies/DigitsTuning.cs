@@ -70,6 +70,8 @@ public sealed class DigitsTuning : IStudy
         {
             Rates(DigitsBaselines.Method("Scissorhands", reading) with { Unlearning = 0.1 }, [3e-4, 1e-3]);
             Rates(DigitsBaselines.Method("Scissorhands", reading) with { Unlearning = 1 }, [3e-4]);
+            // Added after the three above had broken the network: fewer weights get new values.
+            Rates(DigitsBaselines.Method("Scissorhands", reading) with { Unlearning = 0.1, Sparsity = 0.999 }, [3e-4, 1e-3]);
         }
 
         foreach (var reading in Enum.GetValues<MethodReading>())
@@ -127,6 +129,7 @@ public sealed class DigitsTuning : IStudy
                     $"| {s.Name} | {YamlRecord.Key($"{s.Reading}")} | {s.Iterations} × {s.BatchSize} | {s.Rate:g3} "
                 )
                     + (balance.StartsWith("retain", StringComparison.Ordinal) ? $"| {balance} " : "| – ")
+                    + (s.Name == "Scissorhands" ? FormattableString.Invariant($"; sparsity {s.Sparsity:g} ") : "")
                     + FormattableString.Invariant($"| {100 * t.Ar:f1} | {100 * t.Accuracy:f1} | {t.Result.Final.Frechet!.Value:f1} ")
                     + (chosen ? "| ✓ |" : "| |")
             );

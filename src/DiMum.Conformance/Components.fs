@@ -41,6 +41,9 @@ let schedule recipe =
     | Cosine steps -> Lib.NoiseSchedule.Cosine steps
     | Constant(beta, steps) -> Lib.NoiseSchedule.Constant(steps, beta)
 
+/// Every reduction of the ε-loss: the specification's and the library's.
+let reductions = [ Loss.SumPerImage, Lib.LossReduction.SumPerImage; Loss.MeanAll, Lib.LossReduction.MeanAll ]
+
 type SamplerCase =
     { Name: string
       Library: int -> Lib.TimeSkip -> bool -> Lib.Sampler

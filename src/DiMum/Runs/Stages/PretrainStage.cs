@@ -53,7 +53,7 @@ internal sealed class PretrainStage(StageContext context)
     }
 
     /// <summary>The pre-trained network, as unlearning and synthesis start from it.</summary>
-    public ClassConditionalUNet Load(string purpose)
+    public ITrainableDenoiser Load(string purpose)
     {
         var stage = Train();
         var model = context.Bench.NewNetwork(purpose);

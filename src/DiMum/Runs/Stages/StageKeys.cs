@@ -8,9 +8,11 @@ namespace DiMum.Runs.Stages;
 /// </summary>
 internal sealed class StageKeys(Workbench bench, string folder)
 {
+    private readonly ClassifierSettings classifier = Classifiers.KeyOf(bench.Experiment.Classifier);
+
     private Experiment Experiment => bench.Experiment;
 
-    public StageFolder Classifier() => Stage("classifier", bench.DataHash, Experiment.Classifier, Experiment.Data.Flip, Experiment.Seed);
+    public StageFolder Classifier() => Stage("classifier", bench.DataHash, classifier, Experiment.Data.Flip, Experiment.Seed);
 
     /// <summary>The weights, which know nothing of what will be unlearned: experiments on several classes share them.</summary>
     public StageFolder Pretrain() =>

@@ -49,7 +49,7 @@ internal sealed class UnlearnStage(StageContext context, PretrainStage pretrain)
         return (stage, context.Complete(stage, result, Describe));
     }
 
-    private UnlearningContext Situation(ClassConditionalUNet model, IUnlearningMethod method, MethodSettings settings)
+    private UnlearningContext Situation(ITrainableDenoiser model, IUnlearningMethod method, MethodSettings settings)
     {
         var bench = context.Bench;
         var (train, classes) = (bench.Train, bench.Classes);

@@ -45,10 +45,15 @@ public sealed class MixtureStudy : IStudy
         var jobs = new Jobs();
         foreach (var seed in Seeds)
         {
-            var experiment = setting with { Seed = seed };
-            jobs.Add(Course(seed), () => Cell(context, Course(seed), () => Convergence.Run(experiment, Iterations, context.Observer, context.Cancel)));
-            jobs.Add(Methods(seed), () => Cell(context, Methods(seed), () => EndToEnd(context, experiment)));
+            var experiment = Bare(setting with { Seed = seed });
+            jobs.Add(
+                Course(seed),
+                () => Cell(context, Course(seed), () => Convergence.Run(experiment, Iterations, context.Observer, context.Cancel))
+            );
         }
+
+        foreach (var seed in Seeds)
+            jobs.Add(Methods(seed), () => Cell(context, Methods(seed), () => EndToEnd(context, setting with { Seed = seed })));
 
         try
         {
@@ -61,9 +66,10 @@ public sealed class MixtureStudy : IStudy
 
         var courses = Seeds.Select(s => Read<ConvergenceCell>(context, Course(s))).OfType<ConvergenceCell>().ToList();
         var runs = Seeds.Select(s => Read<MixtureRun>(context, Methods(s))).OfType<MixtureRun>().ToList();
-        foreach (var (cell, seed, then) in courses.Select(c => (Course(c.Seed), c.Seed, c.Settings)).Concat(runs.Select(r => (Methods(r.Seed), r.Seed, r.Settings))))
-            if (then != YamlRecord.Write(setting with { Seed = seed }))
-                throw new UserError($"{FileOf(context, cell)}: a cell of other settings than this study's; give --out a new folder");
+        foreach (var cell in courses)
+            Same(context, Course(cell.Seed), cell.Settings, Bare(setting with { Seed = cell.Seed }));
+        foreach (var run in runs)
+            Same(context, Methods(run.Seed), run.Settings, setting with { Seed = run.Seed });
         return new MixturePage(setting, Iterations, Seeds.Length, courses, runs, context.Folder).Write();
     }
 
@@ -79,6 +85,15 @@ public sealed class MixtureStudy : IStudy
                 Methods = [.. published, .. Released.Select(r => published.First(m => m.Name == r.Name) with { Reading = r.Reading })],
             },
         };
+    }
+
+    // What the bare equations read of it: of the methods the first one's batch and rate.
+    private static Experiment Bare(Experiment e) => e with { Unlearn = e.Unlearn with { Methods = [e.Unlearn.Methods[0]] } };
+
+    private static void Same(StudyContext context, string cell, string then, Experiment now)
+    {
+        if (then != YamlRecord.Write(now))
+            throw new UserError($"{FileOf(context, cell)}: a cell of other settings than this study's; give --out a new folder");
     }
 
     private static string Course(long seed) => $"convergence-{seed}";

@@ -274,9 +274,7 @@ let ``uniform times are as many draws as images, antithetic ones half as many an
     use scope = torch.NewDisposeScope()
     let seed = Lib.Seed(int64 seed.Get)
 
-    for library, spec in
-        [ Lib.TimestepDraw.Uniform, Timesteps.Uniform
-          Lib.TimestepDraw.Antithetic, Timesteps.Antithetic ] do
+    for library, spec in [ Lib.TimestepDraw.Uniform, Timesteps.Uniform; Lib.TimestepDraw.Antithetic, Timesteps.Antithetic ] do
         use first = seed.Generator()
         use second = seed.Generator()
         let count = int64 (Timesteps.needed spec size.Get)

@@ -8,18 +8,16 @@ open TorchSharp
 open DiMum.Spec
 open Tensors
 
-let private reductions = [ Loss.SumPerImage, Lib.LossReduction.SumPerImage; Loss.MeanAll, Lib.LossReduction.MeanAll ]
-
 let private noise (draw: Loss.Draw<int>) = draw.Noise
 
 [<Law "L11">]
-let ``the library's epsilon-loss and its gradient are Eq. (4) under both reductions`` (scene: Scene) =
+let ``the library's epsilon-loss and its gradient are Eq. (4) under every reduction`` (scene: Scene) =
     use scope = torch.NewDisposeScope()
     use model = new ToyDenoiser(scene.Theta)
     let schedule = Components.schedule scene.Schedule
     let draws = scene.Draws.Retain
 
-    for spec, library in reductions do
+    for spec, library in Components.reductions do
         let value, gradient = Components.differentiate model (fun () -> Lib.EpsilonLoss.Of(model, schedule, batch draws, library))
 
         let expected = Loss.eps spec scene.Table (Toy.net scene.Theta) draws
@@ -149,7 +147,7 @@ let ``gradients accumulated over equal parts are the big batch's`` (seed: Positi
         let cut (tensor: Tensor) = tensor.narrow (0L, from, count)
         new Lib.NoisedBatch(cut clean, Lib.Condition(cut condition, cut keep), cut time, cut noise)
 
-    for _, reduction in reductions do
+    for _, reduction in Components.reductions do
         let loss batch = Lib.EpsilonLoss.Of(model, World.schedule, batch, reduction)
         let whole, gradient = Components.differentiate model (fun () -> loss (part 0L size))
         model.Parameters.ZeroGradient()

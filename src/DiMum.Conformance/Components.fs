@@ -41,6 +41,9 @@ let schedule recipe =
     | Cosine steps -> Lib.NoiseSchedule.Cosine steps
     | Constant(beta, steps) -> Lib.NoiseSchedule.Constant(steps, beta)
 
+/// Every reduction of the ε-loss: the specification's and the library's.
+let reductions = [ Loss.SumPerImage, Lib.LossReduction.SumPerImage; Loss.MeanAll, Lib.LossReduction.MeanAll ]
+
 type SamplerCase =
     { Name: string
       Library: int -> Lib.TimeSkip -> bool -> Lib.Sampler
@@ -129,6 +132,17 @@ let private esd (balance: Loss.Balance) (scene: Scene) held =
 
     [ fun theta -> balance.Unlearning * erased theta + balance.Retain * retainLoss scene theta ]
 
+/// The toy's fresh weights are zeros.
+let private badTeacher (balance: Loss.Balance) (scene: Scene) held =
+    let taught teacher draws theta =
+        Loss.towards Loss.SumPerImage scene.Table (Loss.predict scene.Table (net teacher)) (net theta) draws
+
+    let nothing = Array.zeroCreate Toy.parameters
+
+    [ fun theta ->
+          balance.Retain * taught held scene.Draws.Retain theta
+          + balance.Unlearning * taught nothing scene.Draws.Unlearning theta ]
+
 let private retainOnly name =
     { Name = name
       Unlearns = None
@@ -177,6 +191,11 @@ let methods =
         Relabels = false
         Frozen = false
         Losses = fun balance scene _ -> [ fun theta -> Loss.ascent bothSums balance scene.Table (net theta) scene.Draws ] }
+      { Name = "bad-teacher"
+        Unlearns = Some "forget"
+        Relabels = false
+        Frozen = true
+        Losses = badTeacher }
       retainOnly "fine-tune-retain"
       retainOnly "retrain" ]
 

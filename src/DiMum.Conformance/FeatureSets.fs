@@ -39,26 +39,16 @@ type FeatureGenerators =
 
         let fewer (rows: float[][]) = if rows.Length > least then [ Array.tail rows ] else []
 
-        // One entry at a time: to 0, or to a whole number.
-        let simpler (rows: float[][]) =
-            seq {
-                for i in 0 .. rows.Length - 1 do
-                    for j in 0 .. rows[i].Length - 1 do
-                        for value in Seq.distinct [ 0.0; truncate (rows[i][j]) ] do
-                            if value <> rows[i][j] then
-                                Array.updateAt i (Array.updateAt j value rows[i]) rows
-            }
-
         let shrink sets =
             seq {
                 if sets.Reference[0].Length > 1 then
                     { Generated = sets.Generated |> Array.map Array.tail
                       Reference = sets.Reference |> Array.map Array.tail }
 
-                for generated in Seq.append (fewer sets.Generated) (simpler sets.Generated) do
+                for generated in Seq.append (fewer sets.Generated) (Generators.Simpler sets.Generated) do
                     { sets with Generated = generated }
 
-                for reference in Seq.append (fewer sets.Reference) (simpler sets.Reference) do
+                for reference in Seq.append (fewer sets.Reference) (Generators.Simpler sets.Reference) do
                     { sets with Reference = reference }
             }
 

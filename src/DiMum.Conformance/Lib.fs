@@ -32,6 +32,8 @@ type Init = global.DiMum.Nets.Init
 type InitKind = global.DiMum.Nets.InitKind
 type Conv = global.DiMum.Nets.Conv
 type Norm = global.DiMum.Nets.Norm
+type MlpConfig = global.DiMum.Nets.MlpConfig
+type MlpDenoiser = global.DiMum.Nets.MlpDenoiser
 type UNetConfig = global.DiMum.Nets.UNetConfig
 type ClassConditionalUNet = global.DiMum.Nets.ClassConditionalUNet
 type NullCondition = global.DiMum.Nets.NullCondition
@@ -46,6 +48,8 @@ type LearningRate = global.DiMum.Optimization.LearningRate
 
 type Dataset = global.DiMum.Data.Dataset
 type Pairing = global.DiMum.Data.Pairing
+type GaussianMixture = global.DiMum.Data.GaussianMixture
+type MixtureOptimum = global.DiMum.Data.MixtureOptimum
 type ShuffledOrder = global.DiMum.Data.ShuffledOrder
 type ImageWriter = global.DiMum.Data.ImageWriter
 type Pixels = global.DiMum.Data.Pixels

@@ -47,6 +47,18 @@ module Networks =
           Size = 8
           Conditions = classes }
 
+    let private mlp =
+        let config = Lib.MlpConfig(Classes = Toy.classes, Dimensions = 2, Width = 8, Blocks = 2)
+
+        { Name = "mlp"
+          Make =
+            Func<_, _>(fun seed ->
+                use drawn = generator seed
+                new Lib.MlpDenoiser(config, torch.CPU, drawn, float64))
+          Channels = 2
+          Size = 1
+          Conditions = classes }
+
     /// The empty prompt's embedding; networks do not own it.
     let private nothing = lazy ((torch.linspace (-1.0, 1.0, 30L, dtype = float64)).view(5L, 6L).DetachFromDisposeScope())
 
@@ -86,5 +98,6 @@ module Networks =
     let all =
         [ unet "class-conditional U-Net" [| 4 |] 0.1 Lib.NullCondition.Learned
           unet "class-conditional U-Net, no attention, ∅ = 0" [||] 0.0 Lib.NullCondition.Zero
+          mlp
           stableDiffusion
           toy ]

@@ -46,8 +46,7 @@ let optimal (table: Schedule.Table) mixture : Loss.Denoiser<int option> =
 let floor (table: Schedule.Table) mixture t =
     let alphaBar = Schedule.alphaBar table t
 
-    float mixture.Means[0].Length * alphaBar * mixture.Sigma * mixture.Sigma
-    / variance table mixture t
+    float mixture.Means[0].Length * alphaBar * mixture.Sigma * mixture.Sigma / variance table mixture t
 
 /// The same under ∅, given x_t = x:  floor + Σ_k p(k | x) ‖ε*(x, t, k) − ε*(x, t, ∅)‖². Its mean over x_t has no closed form.
 let floorAt (table: Schedule.Table) mixture t x =

@@ -38,6 +38,9 @@ public sealed class Dataset : IDisposable
     /// <summary>Whether the data are points, not images.</summary>
     public bool IsPoints => Images.dtype == ScalarType.Float32 && Height * Width == 1;
 
+    /// <summary>What a denoiser or classifier is given of some of the <see cref="Images"/>: pixels in [−1, 1], or points as they are; a new tensor.</summary>
+    public static Tensor ToModel(Tensor stored) => stored.dtype == ScalarType.Float32 ? stored.clone() : Pixels.ToModel(stored);
+
     /// <summary>Labels, int64 [N].</summary>
     public Tensor Labels { get; }
 

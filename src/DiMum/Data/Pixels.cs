@@ -6,9 +6,8 @@ namespace DiMum.Data;
 /// <summary>The two pixel ranges: bytes 0…255 as files hold them and floats in [−1, 1] as the denoiser sees them.</summary>
 public static class Pixels
 {
-    /// <summary>x = 2·b/255 − 1, float32 (SalUn's <c>data_transform</c> with <c>rescaled</c>); float32 points are copied as they are.</summary>
-    public static Tensor ToModel(Tensor bytes) =>
-        bytes.dtype == ScalarType.Float32 ? bytes.clone() : bytes.to(ScalarType.Float32).mul_(2.0 / 255).sub_(1);
+    /// <summary>x = 2·b/255 − 1, float32 (SalUn's <c>data_transform</c> with <c>rescaled</c>).</summary>
+    public static Tensor ToModel(Tensor bytes) => bytes.to(ScalarType.Float32).mul_(2.0 / 255).sub_(1);
 
     /// <summary>clamp((x + 1)/2, 0, 1): the unit range that metrics and image files start from (SalUn's <c>inverse_data_transform</c>).</summary>
     public static Tensor ToUnit(Tensor model)

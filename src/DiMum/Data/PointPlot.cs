@@ -48,7 +48,12 @@ public static class PointPlot
 
     private static void Rings(SKCanvas canvas, GaussianMixture? mixture)
     {
-        using var paint = new SKPaint { IsAntialias = true, IsStroke = true, StrokeWidth = 1.5f };
+        using var paint = new SKPaint
+        {
+            IsAntialias = true,
+            IsStroke = true,
+            StrokeWidth = 1.5f,
+        };
         for (var k = 0; k < (mixture?.Components ?? 0); k++)
         {
             paint.Color = Colour(k);

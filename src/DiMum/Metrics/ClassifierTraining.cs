@@ -70,7 +70,7 @@ public static class ClassifierTraining
     /// <summary>Share of <paramref name="test"/> whose label is among the k likeliest, exact interval.</summary>
     public static Measured Accuracy(IImageClassifier classifier, Dataset test, string identity, int k = 1)
     {
-        using var images = Pixels.ToModel(test.Images);
+        using var images = Dataset.ToModel(test.Images);
         var right = AmongFirst(classifier, images, test.LabelArray(), k);
         var name = k == 1 ? "classifier accuracy" : $"classifier top-{k} accuracy";
         return AccuracyRate.Of(right, test.Count, $"{name}, exact Clopper–Pearson", $"{identity} on {test.Name}");

@@ -63,7 +63,9 @@ public sealed class MlpDenoiser : ITrainableDenoiser
         for (var i = 0; i < config.Blocks; i++)
         {
             var scope = root.Sub($"block.{i}");
-            blocks.Add(new(new(scope.Sub("first"), width, width), new(scope.Sub("emb_proj"), width, width), new(scope.Sub("second"), width, width)));
+            blocks.Add(
+                new(new(scope.Sub("first"), width, width), new(scope.Sub("emb_proj"), width, width), new(scope.Sub("second"), width, width))
+            );
         }
 
         output = new(root.Sub("out"), width, config.Dimensions);

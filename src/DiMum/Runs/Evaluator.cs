@@ -144,7 +144,7 @@ internal sealed class Evaluator(
             foreach (
                 var rows in ClassifierTraining.Features(
                     classifier,
-                    Pixels.ToModel(retain.Images.narrow(0, from, Math.Min(2000, retain.Count - from)))
+                    Dataset.ToModel(retain.Images.narrow(0, from, Math.Min(2000, retain.Count - from)))
                 )
             )
                 moments.Add(Matrix<double>.Build.DenseOfArray(rows));

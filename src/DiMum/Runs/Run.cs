@@ -168,7 +168,7 @@ public sealed class Run : IDisposable
             .SelectMany(c => Enumerable.Range(0, labels.Length).Where(i => labels[i] == c).Take(columns));
         using var some = Bench.Train.Take("samples", [.. chosen.Select(i => (long)i)]);
         using var scope = NewDisposeScope();
-        Bench.Sheet.Write(Pixels.ToModel(some.Images), some.LabelArray(), columns, 32, path);
+        Bench.Sheet.Write(Dataset.ToModel(some.Images), some.LabelArray(), columns, 32, path);
     }
 
     private RunResults ResultsOf(

@@ -63,7 +63,7 @@ internal static class RunImages
             {
                 var stage = keys.Classifier();
                 if (!stage.Done)
-                    throw NotDone(folder, "classifier");
+                    throw NotDone(folder, stage);
                 var classifier = Classifiers.Load(bench, stage);
                 return (IFeatureNetwork)
                     new ClassifierNetwork(
@@ -80,13 +80,13 @@ internal static class RunImages
         var settings = model is null or Pretrained ? null : bench.Experiment.MethodOf(model);
         var stage = settings is null ? keys.Pretrain() : keys.Unlearn(settings);
         if (!stage.Done)
-            throw NotDone(folder, stage.Name);
+            throw NotDone(folder, stage);
         return (stage.Model, settings is null && bench.Experiment.Unlearn.Start == StartWeights.Ema);
     }
 
-    private static UserError NotDone(string folder, string stage) =>
+    private static UserError NotDone(string folder, StageFolder stage) =>
         new(
-            $"{Path.GetFullPath(folder)}: stage {stage} is not finished there; dimum run {folder}/experiment.yaml --out {folder} goes on with it"
+            $"{Path.GetFullPath(folder)}: stage {stage.Name}-{stage.Key} is not finished there; dimum run {folder}/experiment.yaml --out {folder} goes on with it"
         );
 
     // A bench sets libtorch's threads to its experiment's, which are no business of the comparison.

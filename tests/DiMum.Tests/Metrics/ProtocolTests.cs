@@ -75,7 +75,7 @@ public class ProtocolTests
 
         (code, _, error) = CommandLine.Call([.. ask, "--model", "DiMUM"]);
         Assert.That((code, error), Is.EqualTo((2, error)));
-        Assert.That(error, Does.Contain("unlearn-DiMUM is not finished"));
+        Assert.That(error, Does.Contain("stage unlearn-DiMUM-").And.Contain("is not finished"));
         (code, _, error) = CommandLine.Call("evaluate", "--samples", run, "--reference", run, "--classifier", folder.Root);
         Assert.That((code, error), Is.EqualTo((2, error)));
         Assert.That(error, Does.Contain("not a run folder"));

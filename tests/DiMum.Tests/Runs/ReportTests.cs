@@ -143,7 +143,9 @@ public class ReportTests
             text,
             Does.Contain("AR_u after unlearning, n = 500: ")
                 .And.Contain("retrain and DiMUM (0.4\u00a0% and 0.2\u00a0%, p = 1.00)")
-                .And.Contain("AR_a (i) at attack step 600, n = 500: told apart are SFR-on above SalUn (95.3\u00a0% and 58.7\u00a0%, p < 0.0001)")
+                .And.Contain(
+                    "AR_a (i) at attack step 600, n = 500: told apart are SFR-on above SalUn (95.3\u00a0% and 58.7\u00a0%, p < 0.0001)"
+                )
         );
         Assert.That(Write(ReportFixture.Run()).Root!.Value, Does.Contain("Which methods can be told apart"));
     }
@@ -179,7 +181,10 @@ public class ReportTests
                 .. run.Methods.Select(m =>
                     m with
                     {
-                        Attacks = [.. m.Attacks.Select(a => a with { HighestAr = CurveMaximum.Of([.. a.Curve.Select(e => e.ArUnlearned)]) })],
+                        Attacks =
+                        [
+                            .. m.Attacks.Select(a => a with { HighestAr = CurveMaximum.Of([.. a.Curve.Select(e => e.ArUnlearned)]) }),
+                        ],
                     }
                 ),
             ],

@@ -32,7 +32,14 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
             "diffusion_ops",
             "T14"
         ),
-        new("Eq. (4) training", "Loss.eps", "Diffusion/EpsilonLoss.cs", "L11 L12 L13 L17", "loss_and_grads train_steps", "T1"),
+        new(
+            "Eq. (4) training",
+            "Loss.eps Mixture.optimal Mixture.floor",
+            "Diffusion/EpsilonLoss.cs Data/MixtureOptimum.cs",
+            "L11 L12 L13 L17 L57",
+            "loss_and_grads train_steps",
+            "T1"
+        ),
         new(
             "Eq. (5) ascent",
             "Loss.ascent SfrOn.adaptive",
@@ -174,6 +181,7 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
             L54 a prediction has the image's shape, is finite, and its gradient is the central difference
             L55 a dropped condition is not seen
             L56 conditions drop and images mirror as often as declared
+            L57 the best denoiser of a mixture, its least loss, and the library's
             """.Split('\n').Select(line => line.Trim().Split(' ', 2)).Select(parts => (parts[0], parts[1])),
     ];
 

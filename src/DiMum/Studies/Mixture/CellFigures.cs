@@ -26,7 +26,12 @@ internal static class CellFigures
     public static string Digits(double v) =>
         Math.Abs(v) is >= 1e4 or (> 0 and < 1e-3)
             ? v.ToString("0.0e0", CultureInfo.InvariantCulture)
-            : v.ToString(Math.Abs(v) >= 100 ? "0" : Math.Abs(v) >= 1 ? "0.00" : "0.0000", CultureInfo.InvariantCulture);
+            : v.ToString(
+                Math.Abs(v) >= 100 ? "0"
+                    : Math.Abs(v) >= 1 ? "0.00"
+                    : "0.0000",
+                CultureInfo.InvariantCulture
+            );
 
     private static string Hundred(double v) => (100 * v).ToString("0.0", CultureInfo.InvariantCulture);
 }

@@ -50,9 +50,7 @@ internal static class Convergence
 
         var p = experiment.Pretrain;
         Course training;
-        using (
-            var rule = DiMRA.Rule(model, bench.Schedule, bench.Batches("pretrain", p.BatchSize), Pairing.Train(bench.Train), p.Clip)
-        )
+        using (var rule = DiMRA.Rule(model, bench.Schedule, bench.Batches("pretrain", p.BatchSize), Pairing.Train(bench.Train), p.Clip))
             training = Follow(Training, rule, Workbench.Trainer(p), "pretrain");
         using var start = model.Parameters.Snapshot().DetachFromDisposeScope();
         List<Course> courses = [training];
@@ -92,7 +90,12 @@ internal static class Convergence
         return new(
             model,
             bench.Schedule,
-            new SeededBatches(bench.Schedule, new DrawSettings(settings.BatchSize, DropProbability: 0), bench.Seed.At("unlearn"), bench.Device),
+            new SeededBatches(
+                bench.Schedule,
+                new DrawSettings(settings.BatchSize, DropProbability: 0),
+                bench.Seed.At("unlearn"),
+                bench.Device
+            ),
             Pairing.Forget(train, classes.UnlearnedSet),
             Pairing.Retain(train, classes.UnlearnedSet),
             Pairing.Memorization(train, classes.UnlearnedSet, classes.AlternativeSet),

@@ -63,7 +63,13 @@ internal sealed class MixtureCharts(IReadOnlyList<ConvergenceCell> courses, IRea
             .Select(p =>
             {
                 var mean = CellFigures.Rate(p.Rates);
-                return new Mark(p.label, MethodLook.Of(p.label.Split('-')[0] is var n && p.label.StartsWith("SFR", StringComparison.Ordinal) ? "SFR-on" : n, 0), mean.Mean, mean.Low, mean.High);
+                return new Mark(
+                    p.label,
+                    MethodLook.Of(p.label.Split('-')[0] is var n && p.label.StartsWith("SFR", StringComparison.Ordinal) ? "SFR-on" : n, 0),
+                    mean.Mean,
+                    mean.Low,
+                    mean.High
+                );
             });
         var title = $"Highest AR_a under ({assumption}), mean of {runs.Count} seeds";
         return Save($"highest-{assumption}", title, Plots.Marks(Theme.Light, title, "highest AR_a", [.. marks]));

@@ -69,8 +69,14 @@ internal sealed class MixturePage(
 
     private void Memorizing()
     {
-        Line($"## 2. DiMUM's losses, Eqs. (8) and (10)\n\n{iterations} iterations of the bare Eq. (11) from the pre-trained weights, at a constant rate.\n");
-        Table(Convergence.Memorizing, ("Eq. (8) above its floor", d => Probe.OverTime(d.Retain)), ("Eq. (10) above its floor", d => Probe.OverTime(d.Memorize)));
+        Line(
+            $"## 2. DiMUM's losses, Eqs. (8) and (10)\n\n{iterations} iterations of the bare Eq. (11) from the pre-trained weights, at a constant rate.\n"
+        );
+        Table(
+            Convergence.Memorizing,
+            ("Eq. (8) above its floor", d => Probe.OverTime(d.Retain)),
+            ("Eq. (10) above its floor", d => Probe.OverTime(d.Memorize))
+        );
         Verdict("Eq. (10)", Convergence.Memorizing, d => Probe.OverTime(d.Memorize));
         Line("Eq. (10) above its floor, by t:\n");
         Bins();
@@ -82,7 +88,11 @@ internal sealed class MixturePage(
     private void Ascent()
     {
         Line("## 3. Eq. (5) climbs without end\n");
-        Table(Convergence.Ascent, ("climbed loss, above the least", d => Probe.OverTime(d.Forget)), ("Eq. (8) above its floor", d => Probe.OverTime(d.Retain)));
+        Table(
+            Convergence.Ascent,
+            ("climbed loss, above the least", d => Probe.OverTime(d.Forget)),
+            ("Eq. (8) above its floor", d => Probe.OverTime(d.Retain))
+        );
         Verdict("The climbed loss", Convergence.Ascent, d => Probe.OverTime(d.Forget));
         foreach (var course in courses.Where(c => c.Of(Convergence.Ascent).Failure is not null))
             Line($"Seed {course.Seed} ended early: {course.Of(Convergence.Ascent).Failure}\n");
@@ -95,7 +105,11 @@ internal sealed class MixturePage(
             "The second term compares ε_θ under c with ε_θ under c̃ on the same points of D_u; nothing dropped, its floor is 0 at every t. The paper (IV-B) expects it not to "
                 + "converge, above all at small t, where the target is asked for on points that c̃ never saw.\n"
         );
-        Table(Convergence.Relabelled, ("Eq. (6), second term", d => Probe.OverTime(d.Relabel)), ("Eq. (8) above its floor", d => Probe.OverTime(d.Retain)));
+        Table(
+            Convergence.Relabelled,
+            ("Eq. (6), second term", d => Probe.OverTime(d.Relabel)),
+            ("Eq. (8) above its floor", d => Probe.OverTime(d.Retain))
+        );
         Verdict("The second term", Convergence.Relabelled, d => Probe.OverTime(d.Relabel));
         Line("By t:\n");
         Bins();
@@ -114,7 +128,9 @@ internal sealed class MixturePage(
     {
         Line("## 5. End to end\n");
         Line($"Before: AR {CellFigures.Percent(CellFigures.Rate(runs.Select(r => r.Pretrained.ArUnlearned.Value)))} %. In percent:\n");
-        Line("| method | AR_u | highest AR_a (i) | highest AR_a (ii-a) | retained accuracy | Fréchet (points) |\n|---|---|---|---|---|---|");
+        Line(
+            "| method | AR_u | highest AR_a (i) | highest AR_a (ii-a) | retained accuracy | Fréchet (points) |\n|---|---|---|---|---|---|"
+        );
         var labels = preset.Unlearn.Methods.Select(m => m.Label).ToList();
         foreach (var label in labels)
         {
@@ -145,15 +161,17 @@ internal sealed class MixturePage(
     {
         foreach (var other in preset.Unlearn.Methods.Select(m => m.Label).Where(l => l != "DiMUM" && l != "retrain"))
         {
-            var pairs = runs
-                .Select(r => (DiMum: r.Of("DiMUM").Result, Other: r.Of(other).Result))
+            var pairs = runs.Select(r => (DiMum: r.Of("DiMUM").Result, Other: r.Of(other).Result))
                 .Where(p => p.DiMum is not null && p.Other is not null)
                 .Select(p => Attack(p.DiMum!, assumption).HighestAr.Value - Attack(p.Other!, assumption).HighestAr.Value)
                 .ToList();
             if (pairs.Count < 2)
                 continue;
             var difference = CellMean.Of(pairs);
-            var verdict = !difference.LeavesZeroOut ? "not decided" : difference.Mean < 0 ? "DiMUM lower, as the paper says" : "DiMUM higher, against the paper";
+            var verdict =
+                !difference.LeavesZeroOut ? "not decided"
+                : difference.Mean < 0 ? "DiMUM lower, as the paper says"
+                : "DiMUM higher, against the paper";
             Line($"* ({assumption}) DiMUM − {other}: {CellFigures.Percent(difference)} points over {pairs.Count} seeds: {verdict}.");
         }
 
@@ -187,7 +205,10 @@ internal sealed class MixturePage(
         double Then(ConvergenceCell c, Index at) => of(c.Of(rule).Seen[at].Distances);
         var half = CellFigures.Geometric(courses.Select(c => Then(c, ^1) / Then(c, Middle)));
         var all = CellFigures.Geometric(courses.Select(c => Then(c, ^1) / Then(c, 0)));
-        var says = half.Low > 1 ? "still rising" : half.High < 1 ? "still falling" : "at rest";
+        var says =
+            half.Low > 1 ? "still rising"
+            : half.High < 1 ? "still falling"
+            : "at rest";
         Line($"\n{what}: end ÷ start {CellFigures.Distance(all)}; end ÷ half-way {CellFigures.Distance(half)}: {says}.\n");
     }
 
@@ -204,13 +225,17 @@ internal sealed class MixturePage(
     }
 
     private string Show(string rule, int at, Func<Distances, double> of) =>
-        CellFigures.Distance(CellFigures.Geometric(courses.Where(c => c.Of(rule).Seen.Count > at).Select(c => of(c.Of(rule).Seen[at].Distances))));
+        CellFigures.Distance(
+            CellFigures.Geometric(courses.Where(c => c.Of(rule).Seen.Count > at).Select(c => of(c.Of(rule).Seen[at].Distances)))
+        );
 
     private string[] PerBin(string rule, Func<Distances, double[]> of, bool last = true) =>
         [
             .. Enumerable
                 .Range(0, Probe.Bins)
-                .Select(b => CellFigures.Distance(CellFigures.Geometric(courses.Select(c => of(c.Of(rule).Seen[last ? ^1 : 0].Distances)[b])))),
+                .Select(b =>
+                    CellFigures.Distance(CellFigures.Geometric(courses.Select(c => of(c.Of(rule).Seen[last ? ^1 : 0].Distances)[b])))
+                ),
         ];
 
     private string[] BinRatio(Func<Distances, double[]> of, int from, double unit) =>

@@ -35,7 +35,10 @@ public sealed class MixtureStudy : IStudy
         foreach (var seed in Seeds)
         {
             var experiment = preset with { Seed = seed };
-            if (Cell(context, $"convergence-{seed}", () => Convergence.Run(experiment, Iterations, context.Observer, context.Cancel)) is { } course)
+            if (
+                Cell(context, $"convergence-{seed}", () => Convergence.Run(experiment, Iterations, context.Observer, context.Cancel)) is
+                { } course
+            )
                 courses.Add(course.Settings == YamlRecord.Write(experiment) ? course : throw OtherSettings(context, $"convergence-{seed}"));
             if (Cell(context, $"methods-{seed}", () => EndToEnd(context, experiment)) is { } run)
                 runs.Add(run.Settings == YamlRecord.Write(experiment) ? run : throw OtherSettings(context, $"methods-{seed}"));

@@ -49,7 +49,9 @@ internal sealed class Probe : IDisposable
             using var generator = seed.At(purpose).Generator();
             var labels = Enumerable.Range(0, Bins * PerBin).Select(i => (long)label(i)).ToArray();
             var points = mixture.Points(labels, generator);
-            var time = cat([.. Enumerable.Range(0, Bins).Select(b => randint(Edges[b], Edges[b + 1], PerBin, ScalarType.Int64, generator: generator))]);
+            var time = cat([
+                .. Enumerable.Range(0, Bins).Select(b => randint(Edges[b], Edges[b + 1], PerBin, ScalarType.Int64, generator: generator)),
+            ]);
             var noise = randn(points.shape, ScalarType.Float32, generator: generator);
             return new(
                 ForwardProcess.Noised(schedule, points, time, noise).DetachFromDisposeScope(),

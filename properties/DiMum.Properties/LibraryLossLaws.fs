@@ -168,7 +168,10 @@ let ``Concept Ablation by noise is the epsilon-loss of its anchors`` (scene: Sce
     let noise = global.DiMum.Unlearning.Methods.AblationTarget.Noise
     let method = global.DiMum.Unlearning.Methods.ConceptAblation(Lib.Balance(0.0, 1.0), noise) :> Lib.IUnlearningMethod
     use rule = method.Prepare(Components.context model (Components.schedule scene.Schedule) (Components.listed scene) 1.0)
-    let loss theta = Loss.eps Loss.SumPerImage scene.Table (Toy.net theta) scene.Draws.Unlearning
+
+    let loss theta =
+        Loss.eps Loss.SumPerImage scene.Table (Toy.net theta) scene.Draws.Unlearning
+
     let expected = loss scene.Theta
 
     for update in rule.Updates 0 do

@@ -26,15 +26,15 @@ public static class AccuracyRate
     /// benchmark's own accuracy k = 1 (UnlearnCanvas@920cfd1): k is never implied.
     /// </summary>
     /// <param name="logits">[N,K].</param>
-    /// <param name="label">0…K−1.</param>
+    /// <param name="labels">Of each row, int64 [N] in 0…K−1.</param>
     /// <param name="k">1…K.</param>
-    public static long Hits(Tensor logits, int label, int k)
+    public static long Hits(Tensor logits, Tensor labels, int k)
     {
         if (k < 1 || k > logits.shape[1])
             throw new ArgumentOutOfRangeException(nameof(k), k, $"expected 1…{logits.shape[1]}");
         using var none = no_grad();
         using var scope = NewDisposeScope();
-        return logits.gt(logits.narrow(1, label, 1)).sum(1).lt(k).sum().ToInt64();
+        return logits.gt(logits.gather(1, labels.unsqueeze(1))).sum(1).lt(k).sum().ToInt64();
     }
 
     /// <summary>Clopper–Pearson: (B⁻¹(α/2; k, n−k+1), B⁻¹(1−α/2; k+1, n−k)), 0 and 1 at the ends.</summary>

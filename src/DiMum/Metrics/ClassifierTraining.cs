@@ -89,10 +89,9 @@ public static class ClassifierTraining
         long Right(Tensor x)
         {
             var logits = classifier.Forward(x).Logits; // [b,K]
-            var first = logits.topk((int)Math.Min(k, logits.shape[1]), 1).indexes; // [b,k]
-            var wanted = asked.narrow(0, done, x.shape[0]).unsqueeze(1);
+            var wanted = asked.narrow(0, done, x.shape[0]);
             done += x.shape[0];
-            return first.eq(wanted).any(1).sum().item<long>();
+            return AccuracyRate.Hits(logits, wanted, (int)Math.Min(k, logits.shape[1]));
         }
 
         return Batches(images, batch, Right).Sum();

@@ -155,7 +155,7 @@ internal static class Traps
             "top-1 where another k is asked",
             PartLaws.topHits,
             AccuracyRate.Hits,
-            (logits, label, _) => AccuracyRate.Hits(logits, label, 1)
+            (logits, labels, _) => AccuracyRate.Hits(logits, labels, 1)
         ),
         Mutant.Of(
             "T21",

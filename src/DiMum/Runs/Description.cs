@@ -10,7 +10,12 @@ namespace DiMum.Runs;
 internal static class Description
 {
     public static string Data(Workbench bench) =>
-        $"{bench.Train.Name}: {bench.Train.Count:n0} training and {bench.Test.Count:n0} test images of {bench.Train.Width}×{bench.Train.Height}×{bench.Train.Channels}, "
+        $"{bench.Train.Name}: {bench.Train.Count:n0} training and {bench.Test.Count:n0} test "
+        + (
+            bench.Train.IsPoints
+                ? $"points of {bench.Train.Channels} coordinates, "
+                : $"images of {bench.Train.Width}×{bench.Train.Height}×{bench.Train.Channels}, "
+        )
         + $"{bench.Classes.Names.Count} classes; content {bench.DataHash}";
 
     public static IReadOnlyList<KeyValuePair<string, string>> Settings(Run run)
@@ -19,7 +24,7 @@ internal static class Description
         using var model = run.Bench.NewNetwork("settings");
         var list = new List<KeyValuePair<string, string>>();
         void Add(string name, string value) => list.Add(new(name, value));
-        Add("network", $"{model.Config}, {model.Parameters.Count:n0} parameters");
+        Add("network", $"{Workbench.Shape(model)}, {model.Parameters.Count:n0} parameters");
         Add(
             "diffusion",
             $"{run.Bench.Schedule.Name}, t {YamlRecord.Key($"{e.Diffusion.Times}")}, condition drop {Number(e.Diffusion.DropProbability)}"

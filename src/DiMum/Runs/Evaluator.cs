@@ -49,14 +49,16 @@ internal sealed class Evaluator(
     Experiment experiment,
     Classes classes,
     Generation generation,
-    ImageClassifier classifier,
+    IImageClassifier classifier,
     string classifierIdentity,
     Dataset retain,
+    SampleSheet sheet,
     CancellationToken cancel
 )
 {
     private const int JackknifeGroups = 20;
-    private readonly Seed seed = new Seed(experiment.Seed).At("evaluate");
+    private const int SheetPixels = 32;
+    private readonly Seed seed = SeedOf(experiment);
     private readonly Lock gate = new();
     private Frechet? reference;
 
@@ -66,33 +68,54 @@ internal sealed class Evaluator(
         using var none = no_grad();
         using var scope = NewDisposeScope();
         var of = $"{stage.Name}-{stage.Key} step {step}; {generation}; seed {experiment.Seed}";
-        var unlearned = Generate(model, Enumerable.Repeat((long)classes.Unlearned, experiment.Evaluate.Images).ToArray(), "unlearned");
+        var unlearned = Generate(model, Unlearned(experiment.Evaluate.Images), "unlearned");
         var predicted = ClassifierTraining.Predict(classifier, unlearned);
         var strip = $"strip-{step:D7}.png";
-        var count = Math.Min(unlearned.shape[0], 2 * experiment.Evaluate.GridColumns);
-        ImageWriter.Grid(Pixels.ToBytes(unlearned.narrow(0, 0, count)), (int)count, Scale, stage.File(strip));
+        var count = Math.Min(predicted.Length, 2 * experiment.Evaluate.GridColumns);
+        sheet.Write(unlearned, Unlearned(predicted.Length), count, SheetPixels, stage.File(strip));
         var ar = Rate(predicted, p => p == classes.Unlearned, "AR of the unlearned class", of);
         var alternative = Rate(predicted, p => classes.AlternativeSet.Contains((int)p), "AR of the alternative", of);
         if (!full)
             return new(step, ar, alternative, null, null, null, stage.Relative(strip));
         var (accuracy, frechet, retained, asked) = Retained(model, of);
         var grid = $"grid-{step:D7}.png";
-        Grid(unlearned, retained, asked, stage.File(grid));
+        sheet.Write(
+            cat([unlearned, retained]),
+            [.. Unlearned(predicted.Length), .. asked],
+            experiment.Evaluate.GridColumns,
+            SheetPixels,
+            stage.File(grid)
+        );
         return new(step, ar, alternative, accuracy, frechet, stage.Relative(grid), stage.Relative(strip));
     }
 
-    private int Scale => Math.Max(1, 32 / retain.Height);
+    /// <summary>Images of the retained classes in turn, [N,C,H,W], and their classes: what accuracy and Fréchet distance rest on.</summary>
+    public static (Tensor Images, long[] Asked) RetainedImages(
+        Experiment experiment,
+        Classes classes,
+        Generation generation,
+        (int C, int H, int W) shape,
+        IDenoiser model,
+        CancellationToken cancel
+    )
+    {
+        var retained = classes.Retained;
+        var asked = Enumerable.Range(0, experiment.Evaluate.RetainedImages).Select(i => (long)retained[i % retained.Count]).ToArray();
+        return (generation.Images(model, asked, shape, SeedOf(experiment).At("retained"), cancel), asked);
+    }
+
+    private static Seed SeedOf(Experiment experiment) => new Seed(experiment.Seed).At("evaluate");
+
+    private (int C, int H, int W) ImageShape => (retain.Channels, retain.Height, retain.Width);
+
+    private long[] Unlearned(int count) => [.. Enumerable.Repeat((long)classes.Unlearned, count)];
 
     private Measured Rate(long[] predicted, Func<long, bool> hit, string what, string of) =>
         AccuracyRate.Of(predicted.LongCount(hit), predicted.Length, $"{what} ({classifierIdentity}; exact Clopper–Pearson 95 %)", of);
 
     private (Measured Accuracy, Measured Frechet, Tensor Images, long[] Asked) Retained(IDenoiser model, string of)
     {
-        var asked = Enumerable
-            .Range(0, experiment.Evaluate.RetainedImages)
-            .Select(i => (long)classes.Retained[i % classes.Retained.Count])
-            .ToArray();
-        var images = Generate(model, asked, "retained");
+        var (images, asked) = RetainedImages(experiment, classes, generation, ImageShape, model, cancel);
         var predicted = ClassifierTraining.Predict(classifier, images);
         var right = predicted.Zip(asked).LongCount(pair => pair.First == pair.Second);
         var accuracy = AccuracyRate.Of(
@@ -121,7 +144,7 @@ internal sealed class Evaluator(
             foreach (
                 var rows in ClassifierTraining.Features(
                     classifier,
-                    Pixels.ToModel(retain.Images.narrow(0, from, Math.Min(2000, retain.Count - from)))
+                    Dataset.ToModel(retain.Images.narrow(0, from, Math.Min(2000, retain.Count - from)))
                 )
             )
                 moments.Add(Matrix<double>.Build.DenseOfArray(rows));
@@ -150,23 +173,6 @@ internal sealed class Evaluator(
     private static IEnumerable<double[]> RowsOf(double[,] block) =>
         Enumerable.Range(0, block.GetLength(0)).Select(i => Enumerable.Range(0, block.GetLength(1)).Select(j => block[i, j]).ToArray());
 
-    private void Grid(Tensor unlearned, Tensor retained, long[] asked, string path)
-    {
-        var columns = experiment.Evaluate.GridColumns;
-        var rows = new List<Tensor>();
-        for (var c = 0; c < classes.Names.Count; c++)
-        {
-            if (c == classes.Unlearned)
-                rows.Add(unlearned.narrow(0, 0, Math.Min(columns, unlearned.shape[0])));
-            else
-                rows.AddRange(
-                    Enumerable.Range(0, asked.Length).Where(i => asked[i] == c).Take(columns).Select(i => retained.narrow(0, i, 1))
-                );
-        }
-
-        ImageWriter.Grid(Pixels.ToBytes(cat(rows)), columns, Scale, path);
-    }
-
     private Tensor Generate(IDenoiser model, long[] conditions, string purpose) =>
-        generation.Images(model, conditions, (retain.Channels, retain.Height, retain.Width), seed.At(purpose), cancel);
+        generation.Images(model, conditions, ImageShape, seed.At(purpose), cancel);
 }

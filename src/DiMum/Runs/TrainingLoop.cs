@@ -84,7 +84,7 @@ internal sealed class TrainingLoop(IRunObserver observer, CancellationToken canc
         new()
         {
             ["format"] = "dimum-model-1",
-            ["network"] = plan.Model is ClassConditionalUNet unet ? unet.Config.ToString() : plan.Model.GetType().Name,
+            ["network"] = Workbench.Shape(plan.Model),
             ["stage"] = plan.Stage.Name,
             ["key"] = plan.Stage.Key,
             ["iterations"] = plan.Settings.Iterations.ToString(CultureInfo.InvariantCulture),

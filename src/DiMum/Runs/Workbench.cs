@@ -35,6 +35,7 @@ internal sealed class Workbench : IDisposable
             experiment.Sampling.BatchSize
         );
         Generation.Sampler.Times(Schedule.Steps);
+        Sheet = new(Train.IsPoints, DatasetSource.LawOf(experiment.Data.Name), Train.Height);
         CheckSelections();
     }
 
@@ -48,6 +49,9 @@ internal sealed class Workbench : IDisposable
     public Dataset Test { get; }
     public Dataset Retain { get; }
     public Generation Generation { get; }
+
+    /// <summary>How samples are put on a picture.</summary>
+    public SampleSheet Sheet { get; }
     public Seed Seed => new(Experiment.Seed);
     public (int C, int H, int W) ImageShape => (Train.Channels, Train.Height, Train.Width);
 
@@ -55,15 +59,31 @@ internal sealed class Workbench : IDisposable
     public static UNetConfig NetworkOf(NetworkSettings n, int classes, int size, int channels) =>
         new(classes, size, channels, n.Channels, n.Multipliers, n.ResBlocks, n.Attention, n.Dropout, n.NormGroups, n.Null);
 
+    /// <summary>The same for an mlp.</summary>
+    public static MlpConfig MlpOf(NetworkSettings n, int classes, int size, int channels) =>
+        new(classes, channels * size * size, n.Channels, n.ResBlocks, n.Null);
+
     /// <summary>A fresh network; its first weights depend on the run seed and <paramref name="purpose"/>.</summary>
-    public ClassConditionalUNet NewNetwork(string purpose)
+    public ITrainableDenoiser NewNetwork(string purpose)
     {
         using var generator = Seed.At(purpose).Generator();
-        return new(NetworkOf(Experiment.Network, Classes.Names.Count, Train.Height, Train.Channels), Device, generator)
-        {
-            Precision = Experiment.Precision,
-        };
+        var (n, classes) = (Experiment.Network, Classes.Names.Count);
+        return n.Kind == NetworkKind.Mlp
+            ? new MlpDenoiser(MlpOf(n, classes, Train.Height, Train.Channels), Device, generator)
+            : new ClassConditionalUNet(NetworkOf(n, classes, Train.Height, Train.Channels), Device, generator)
+            {
+                Precision = Experiment.Precision,
+            };
     }
+
+    /// <summary>A network's shape in a line.</summary>
+    public static string Shape(ITrainableDenoiser network) =>
+        network switch
+        {
+            ClassConditionalUNet unet => unet.Config.ToString(),
+            MlpDenoiser mlp => mlp.Config.ToString(),
+            _ => network.GetType().Name,
+        };
 
     /// <summary>Batches for a stage; one <paramref name="purpose"/> for all methods gives them common random numbers.</summary>
     public IBatchSource Batches(string purpose, int batchSize, Loader loader = Loader.Shuffled) =>

@@ -20,15 +20,20 @@ internal sealed class MultiHeadAttention(ParameterScope scope, long channels, lo
 
     /// <param name="x">[B,N,channels].</param>
     /// <param name="context">[B,M,contextChannels].</param>
-    public Tensor Forward(Tensor x, Tensor context)
+    /// <param name="detachesFirst">No gradient through the first token's key and value.</param>
+    public Tensor Forward(Tensor x, Tensor context, bool detachesFirst = false)
     {
+        Tensor Of(Linear linear) => detachesFirst ? FirstDetached(linear.Forward(context)) : linear.Forward(context);
         var mixed = functional.scaled_dot_product_attention(
             Heads.Split(query.Forward(x), heads),
-            Heads.Split(key.Forward(context), heads),
-            Heads.Split(value.Forward(context), heads)
+            Heads.Split(Of(key), heads),
+            Heads.Split(Of(value), heads)
         );
         return output.Forward(Heads.Join(mixed));
     }
+
+    private static Tensor FirstDetached(Tensor tokens) =>
+        cat([tokens.narrow(1, 0, 1).detach(), tokens.narrow(1, 1, tokens.shape[1] - 1)], 1);
 }
 
 /// <summary>The layout of attention heads.</summary>
@@ -44,6 +49,7 @@ internal static class Heads
 /// <summary>LayerNorm and self-attention, LayerNorm and cross-attention, LayerNorm and GEGLU: each added to x.</summary>
 internal sealed class TransformerLayer
 {
+    private readonly UNetSwitches switches;
     private readonly LayerNorm norm1;
     private readonly MultiHeadAttention self;
     private readonly LayerNorm norm2;
@@ -52,8 +58,9 @@ internal sealed class TransformerLayer
     private readonly Linear gated;
     private readonly Linear output;
 
-    public TransformerLayer(ParameterScope scope, long channels, UNet2DConditionConfig config)
+    public TransformerLayer(ParameterScope scope, long channels, UNet2DConditionConfig config, UNetSwitches switches)
     {
+        this.switches = switches;
         norm1 = new(scope.Sub("norm1"), channels);
         self = new(scope.Sub("attn1"), channels, channels, config.Heads);
         norm2 = new(scope.Sub("norm2"), channels);
@@ -69,7 +76,7 @@ internal sealed class TransformerLayer
     {
         var n = norm1.Forward(x);
         x = x + self.Forward(n, n);
-        x = x + cross.Forward(norm2.Forward(x), context);
+        x = x + cross.Forward(norm2.Forward(x), context, switches.DetachesFirstToken);
         var halves = gated.Forward(norm3.Forward(x)).chunk(2, -1);
         return x + output.Forward(halves[0] * functional.gelu(halves[1]));
     }
@@ -83,7 +90,7 @@ internal sealed class Transformer2D
     private readonly List<TransformerLayer> layers;
     private readonly Conv output;
 
-    public Transformer2D(ParameterScope scope, long channels, UNet2DConditionConfig config)
+    public Transformer2D(ParameterScope scope, long channels, UNet2DConditionConfig config, UNetSwitches switches)
     {
         norm = new(scope.Sub("norm"), channels, config.NormGroups);
         input = new(scope.Sub("proj_in"), channels, channels, 1);
@@ -91,7 +98,7 @@ internal sealed class Transformer2D
         [
             .. Enumerable
                 .Range(0, config.TransformerLayers)
-                .Select(i => new TransformerLayer(scope.Sub($"transformer_blocks.{i}"), channels, config)),
+                .Select(i => new TransformerLayer(scope.Sub($"transformer_blocks.{i}"), channels, config, switches)),
         ];
         output = new(scope.Sub("proj_out"), channels, channels, 1);
     }
@@ -105,4 +112,14 @@ internal sealed class Transformer2D
             tokens = layer.Forward(tokens, context);
         return x + output.Forward(tokens.transpose(1, 2).reshape(x.shape));
     }
+}
+
+/// <summary>What may be switched on a network that stands.</summary>
+internal sealed class UNetSwitches
+{
+    /// <summary>See <see cref="UNet2DConditionModel.DetachesFirstToken"/>.</summary>
+    public bool DetachesFirstToken { get; set; }
+
+    /// <summary>See <see cref="UNet2DConditionModel.Recomputes"/>.</summary>
+    public bool Recomputes { get; set; }
 }

@@ -14,6 +14,7 @@ public sealed class UNet2DConditionModel : ITrainableDenoiser
 {
     private sealed record Level(List<ResnetBlock> Blocks, List<Transformer2D> Transformers, Func<Tensor, Tensor>? Resize);
 
+    private readonly UNetSwitches switches = new();
     private readonly ParameterScope root = new(new ParameterDeclarations());
     private readonly Conv input;
     private readonly Linear time1;
@@ -56,7 +57,7 @@ public sealed class UNet2DConditionModel : ITrainableDenoiser
         for (var l = levels - 1; l >= 0; l--, width = widths[l + 1])
             up.Add(BuildUp(l, width, timeChannels, skips));
         long middle = widths[^1];
-        middleTransformer = new(root.Sub("mid_block.attentions.0"), middle, config);
+        middleTransformer = new(root.Sub("mid_block.attentions.0"), middle, config, switches);
         middle1 = new(root.Sub("mid_block.resnets.0"), middle, middle, timeChannels, config.NormGroups, config.NormEpsilon);
         middle2 = new(root.Sub("mid_block.resnets.1"), middle, middle, timeChannels, config.NormGroups, config.NormEpsilon);
         outputNorm = new(root.Sub("conv_norm_out"), widths[0], config.NormGroups, config.NormEpsilon);
@@ -76,6 +77,25 @@ public sealed class UNet2DConditionModel : ITrainableDenoiser
     /// <summary>Has no effect: Stable Diffusion 1.x has no dropout.</summary>
     public bool Training { get; set; } = true;
 
+    /// <summary>
+    /// Keeps a block's input alone for the backward pass and computes the block again there: time for memory. The gradient is the same.
+    /// </summary>
+    public bool Recomputes
+    {
+        get => switches.Recomputes;
+        set => switches.Recomputes = value;
+    }
+
+    /// <summary>
+    /// No gradient through the start token's key and value in any cross-attention, as concept ablation trains (concept-ablation@c11fb1b): every
+    /// prompt begins with it, so moving it would move all.
+    /// </summary>
+    public bool DetachesFirstToken
+    {
+        get => switches.DetachesFirstToken;
+        set => switches.DetachesFirstToken = value;
+    }
+
     /// <summary>∅: the embedding of the empty prompt, [L,D], that a dropped condition is replaced by. Not owned.</summary>
     public Tensor? NullContext { get; set; }
 
@@ -94,16 +114,16 @@ public sealed class UNet2DConditionModel : ITrainableDenoiser
         foreach (var level in down)
         {
             for (var i = 0; i < level.Blocks.Count; i++)
-                skips.Push(h = Layer(level, i, h, time, context));
+                skips.Push(h = Kept(Block(level, i), h, time, context));
             if (level.Resize is not null)
                 skips.Push(h = level.Resize(h));
         }
 
-        h = middle2.Forward(middleTransformer.Forward(middle1.Forward(h, time), context), time);
+        h = Kept(Middle, h, time, context);
         foreach (var level in up)
         {
             for (var i = 0; i < level.Blocks.Count; i++)
-                h = Layer(level, i, cat([h, skips.Pop()], 1), time, context);
+                h = Kept(Block(level, i), cat([h, skips.Pop()], 1), time, context);
             if (level.Resize is not null)
                 h = level.Resize(h);
         }
@@ -124,14 +144,25 @@ public sealed class UNet2DConditionModel : ITrainableDenoiser
     public void Dispose() => Parameters.Dispose();
 
     // Dead activations go at once where no gradient needs them: of the full network only the skips stay.
-    private static Tensor Layer(Level level, int i, Tensor h, Tensor time, Tensor context)
+    private static Func<Tensor[], Tensor> Block(Level level, int i) =>
+        inputs =>
+        {
+            using var scope = NewDisposeScope();
+            var h = level.Blocks[i].Forward(inputs[0], inputs[1]);
+            if (level.Transformers.Count > 0)
+                h = level.Transformers[i].Forward(h, inputs[2]);
+            return h.MoveToOuterDisposeScope();
+        };
+
+    private Tensor Middle(Tensor[] inputs)
     {
         using var scope = NewDisposeScope();
-        h = level.Blocks[i].Forward(h, time);
-        if (level.Transformers.Count > 0)
-            h = level.Transformers[i].Forward(h, context);
-        return h.MoveToOuterDisposeScope();
+        var h = middleTransformer.Forward(middle1.Forward(inputs[0], inputs[1]), inputs[2]);
+        return middle2.Forward(h, inputs[1]).MoveToOuterDisposeScope();
     }
+
+    private Tensor Kept(Func<Tensor[], Tensor> block, params Tensor[] inputs) =>
+        switches.Recomputes && !Parameters.Frozen && is_grad_enabled() ? Recompute.Of(block, inputs) : block(inputs);
 
     private Tensor TimeEmbedding(Tensor t, ScalarType dtype) =>
         time2.Forward(functional.silu(time1.Forward(TimeFeatures(t, Config.BlockOutChannels[0], dtype))));
@@ -177,6 +208,6 @@ public sealed class UNet2DConditionModel : ITrainableDenoiser
     // Declared before the residual blocks, as diffusers registers them.
     private List<Transformer2D> Transformers(ParameterScope scope, int l, int count, long channels) =>
         Config.CrossAttention[l]
-            ? [.. Enumerable.Range(0, count).Select(i => new Transformer2D(scope.Sub($"attentions.{i}"), channels, Config))]
+            ? [.. Enumerable.Range(0, count).Select(i => new Transformer2D(scope.Sub($"attentions.{i}"), channels, Config, switches))]
             : [];
 }

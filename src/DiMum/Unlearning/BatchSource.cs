@@ -30,8 +30,11 @@ public enum Loader
     /// <summary>All of it, shuffled anew every epoch, mirrored anew at each access.</summary>
     Shuffled,
 
-    /// <summary>The same, but whether an image is mirrored is drawn once and stays (Unlearn-Saliency@a6e89fd, Unified-Unlearning@36bb7f6).</summary>
-    FrozenFlips,
+    /// <summary>
+    /// The same, but an epoch's last batch is what is left of it, and whether an image is mirrored is drawn once and stays
+    /// (Unlearn-Saliency@a6e89fd, Unified-Unlearning@36bb7f6: 40 batches of D_u, the last of 8 images).
+    /// </summary>
+    WholeEpochs,
 
     /// <summary>The first B images of the set at every step: unshuffled loaders that are opened anew each time (UnlearnCanvas@920cfd1).</summary>
     FirstBatch,
@@ -55,28 +58,36 @@ public sealed record DrawSettings(
 /// Seeded batches: what is drawn for a pairing at a step depends on (seed, pairing, step) alone, so every method under one seed sees the same
 /// retain batches, times and noises (common random numbers), and a resumed loop needs no generator state.
 /// </summary>
-public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings, Seed seed, Device device) : IBatchSource
+public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings, Seed seed, Device device, IImageCode? images = null)
+    : IBatchSource
 {
+    private readonly IImageCode code =
+        images is { Mirrors: false } && settings.Flip
+            ? throw new UserError("data.flip is on, but latents can't be mirrored; mirror the images before they are encoded")
+            : images ?? PixelCode.Instance;
     private readonly Dictionary<Pairing, PairReader> readers = [];
 
     public NoisedBatch Next(Pairing pairing, int step)
     {
         using var scope = NewDisposeScope();
-        var (bytes, conditions) = Read(pairing, step);
+        var (stored, conditions) = Read(pairing, step);
         using var generator = seed.At(pairing.Name + "/draws", step).Generator();
-        return Noised(bytes, conditions, generator, settings.DropProbability, FrozenFlips(pairing, step)).MoveToOuterDisposeScope();
+        var clean = code.Clean(stored.to(device), seed.At(pairing.Name + "/code", step)); // [B,C,H,W]
+        return Noised(clean, conditions, generator, settings.DropProbability, FrozenFlips(pairing, step)).MoveToOuterDisposeScope();
     }
 
     public IEnumerable<NoisedBatch> Pass(Pairing pairing)
     {
         using var generator = seed.At(pairing.Name + "/pass").Generator();
         var step = 0;
-        foreach (var (bytes, conditions) in Reader(pairing).Pass(settings.BatchSize))
+        foreach (var (stored, conditions) in Reader(pairing).Pass(settings.BatchSize))
         {
             NoisedBatch batch;
-            using (bytes)
+            using (stored)
             using (conditions)
-                batch = Noised(bytes, conditions, generator, dropProbability: 0, FrozenFlips(pairing, step++));
+            using (var here = stored.to(device))
+            using (var clean = code.Clean(here, seed.At(pairing.Name + "/pass/code", step)))
+                batch = Noised(clean, conditions, generator, dropProbability: 0, FrozenFlips(pairing, step++));
             yield return batch;
         }
     }
@@ -103,13 +114,17 @@ public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings,
     }
 
     private (Tensor Images, Tensor Conditions) Read(Pairing pairing, int step) =>
-        settings.Loader == Loader.FirstBatch ? Reader(pairing).First(settings.BatchSize) : Reader(pairing).Batch(step, settings.BatchSize);
+        settings.Loader == Loader.FirstBatch
+            ? Reader(pairing).First(settings.BatchSize)
+            : Reader(pairing).Batch(step, settings.BatchSize, WholeEpochs);
 
-    private NoisedBatch Noised(Tensor bytes, Tensor conditions, Generator generator, double dropProbability, bool[]? frozenFlips)
+    private bool WholeEpochs => settings.Loader == Loader.WholeEpochs;
+
+    private NoisedBatch Noised(Tensor images, Tensor conditions, Generator generator, double dropProbability, bool[]? frozenFlips)
     {
         using var scope = NewDisposeScope();
-        var size = (int)bytes.shape[0];
-        var clean = Pixels.ToModel(bytes.to(device)); // [B,C,H,W]
+        var size = (int)images.shape[0];
+        var clean = images.alias(); // [B,C,H,W]
         if (settings.Flip)
             clean = Pixels.FlipWhere(
                 clean,
@@ -123,8 +138,13 @@ public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings,
 
     // Drawn from the image's place in the pairing alone; null where each access draws anew.
     private bool[]? FrozenFlips(Pairing pairing, int step) =>
-        settings is { Flip: true, Loader: Loader.FrozenFlips }
-            ? [.. Reader(pairing).Places(step, settings.BatchSize).Select(p => (seed.At(pairing.Name + "/flip", p).Value & 1) == 1)]
+        settings.Flip && WholeEpochs
+            ?
+            [
+                .. Reader(pairing)
+                    .Places(step, settings.BatchSize, WholeEpochs)
+                    .Select(p => (seed.At(pairing.Name + "/flip", p).Value & 1) == 1),
+            ]
             : null;
 
     private Tensor? Keep(int size, double dropProbability, Generator generator)

@@ -12,7 +12,6 @@ using static DiMum.Tests.Mutants.MethodMutants;
 using static TorchSharp.torch;
 using Esd = DiMum.Spec.Esd;
 using Method = DiMum.Unlearning.IUnlearningMethod;
-using Scissorhands = DiMum.Spec.Scissorhands;
 
 namespace DiMum.Tests.Mutants;
 
@@ -25,12 +24,6 @@ internal static class Traps
     private static readonly Balance Half = new(1, 0.5);
     private static readonly SalUn MaskedSalUn = new(Half, 0.5, Guidance.None);
     private static readonly SfrOn MaskedSfrOn = new(Half, true, 0.5, 1, Guidance.None);
-
-    /// <summary>Traps without a mutant, with the reason.</summary>
-    public static readonly IReadOnlyDictionary<string, string> NotYet = new Dictionary<string, string>
-    {
-        ["T20"] = "top-1 against top-3: no metric here takes a k yet; it belongs to UnlearnCanvas's classifier, which is not here",
-    };
 
     public static readonly IReadOnlyList<Mutant> All =
     [
@@ -90,7 +83,13 @@ internal static class Traps
             Plain(new Unlearning.Methods.DiMum(Half)),
             Plain(FirstBatchOnly(new Unlearning.Methods.DiMum(Half)))
         ),
-        Mutant.Of("T7", "the projection sees a stale gradient", PartLaws.projection, Scissorhands.project, (_, gradient) => gradient),
+        Mutant.Of(
+            "T7",
+            "the projection sees the gradient of the step before",
+            PartLaws.projection,
+            PartMutants.Project,
+            PartMutants.ProjectStale
+        ),
         Mutant.Of(
             "T8",
             "one weight on the other term",
@@ -152,11 +151,18 @@ internal static class Traps
             (a, b) => a.Value - b.Value
         ),
         Mutant.Of(
+            "T20",
+            "top-1 where another k is asked",
+            PartLaws.topHits,
+            AccuracyRate.Hits,
+            (logits, labels, _) => AccuracyRate.Hits(logits, labels, 1)
+        ),
+        Mutant.Of(
             "T21",
             "ESD's η of one form in the other",
             PartLaws.esdForms,
-            new PartLaws.EsdForms(FromNull, FromConcept),
-            new PartLaws.EsdForms(FromNull, (eta, concept, nothing) => FromConcept(eta - 1, concept, nothing))
+            new PartLaws.EsdForms(PartMutants.EsdTarget, FromConcept),
+            new PartLaws.EsdForms((eta, concept, nothing) => PartMutants.EsdTarget(1 + eta, concept, nothing), FromConcept)
         ),
         Mutant.Of(
             "T22a",
@@ -190,9 +196,6 @@ internal static class Traps
     private static Tensor SalUnMask(UnlearningContext context) => SalUn.TopMask(MaskedSalUn.Saliency(context), 0.5);
 
     private static Tensor HalfMask(UnlearningContext context) => arange(context.Model.Parameters.Count, ScalarType.Float64).remainder(2);
-
-    private static double[] FromNull(double eta, double[] concept, double[] nothing) =>
-        Esd.target(Esd.Form.NewFromNull(eta), concept, nothing);
 
     private static double[] FromConcept(double eta, double[] concept, double[] nothing) =>
         Esd.target(Esd.Form.NewFromConcept(eta), concept, nothing);

@@ -24,7 +24,9 @@ internal static class TinyPipeline
     );
 
     /// <summary>With CLIP's first ten merges: 524 tokens.</summary>
-    public static ClipTokenizer Tokenizer() => new(ClipTokenizer.StableDiffusion().Merges.Take(10));
+    public static ClipTokenizer Tokenizer() => new(FirstMerges.Value);
+
+    private static readonly Lazy<List<(string, string)>> FirstMerges = new(() => [.. ClipTokenizer.StableDiffusion().Merges.Take(10)]);
 
     /// <param name="type">What the weights are rounded to.</param>
     /// <param name="config">Shapes.</param>

@@ -6,12 +6,15 @@ namespace DiMum.Diffusion.Samplers;
 /// <summary>How images are generated: sampler, guidance and how many at once. Part of every measured number's identity.</summary>
 public sealed record Generation(NoiseSchedule Schedule, Sampler Sampler, Guidance Guidance, int BatchSize = 250)
 {
+    /// <summary>What makes images of the sampler's result, batch by batch (an autoencoder's decoder); null where they are the result.</summary>
+    public Func<Tensor, Tensor>? Decode { get; init; }
+
     public override string ToString() => $"{Sampler} {Guidance} on {Schedule.Name}";
 
     /// <summary>Images for the given conditions, float [N,C,H,W] in about [−1, 1]. Noise depends only on (seed, batch index).</summary>
     /// <param name="model">ε_θ; put into evaluation mode for the time of the call.</param>
     /// <param name="conditions">Class of every image.</param>
-    /// <param name="imageShape">C, H, W.</param>
+    /// <param name="imageShape">C, H, W of what the network is given: of latents where there is <see cref="Decode"/>.</param>
     /// <param name="seed">Of start noise and sampler noise.</param>
     /// <param name="cancel">Checked between batches.</param>
     public Tensor Images(
@@ -70,6 +73,7 @@ public sealed record Generation(NoiseSchedule Schedule, Sampler Sampler, Guidanc
         }
 
         var start = Noise([conditions.Length, image.C, image.H, image.W]);
-        return Sampler.Run(Schedule, start, Guided, Noise).MoveToOuterDisposeScope();
+        var result = Sampler.Run(Schedule, start, Guided, Noise);
+        return (Decode is null ? result : Decode(result)).MoveToOuterDisposeScope();
     }
 }

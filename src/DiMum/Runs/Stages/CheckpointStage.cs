@@ -37,7 +37,7 @@ internal sealed class CheckpointStage(StageContext context)
         context.Observer.Begin("sample", 0, 1);
         using var scope = NewDisposeScope();
         var images = bench.Generation.Images(model, asked, bench.ImageShape, bench.Seed.At("sample"), context.Cancel);
-        ImageWriter.Grid(Pixels.ToBytes(images), count, Math.Max(1, 64 / bench.Train.Height), png);
+        bench.Sheet.Write(images, asked, count, 64, png);
         context.Observer.End("sample", $"{asked.Length} images", alreadyDone: false);
     }
 

@@ -9,33 +9,33 @@ namespace DiMum.Runs.Stages;
 /// </summary>
 internal sealed class StageKeys(Workbench bench, string folder)
 {
+    private readonly ClassifierSettings classifier = Classifiers.KeyOf(bench.Experiment.Classifier);
+
     private Experiment Experiment => bench.Experiment;
 
-    public StageFolder Classifier() => Stage("classifier", bench.DataHash, Experiment.Classifier, Experiment.Data.Flip, Experiment.Seed);
+    public StageFolder Classifier() => Stage("classifier", bench.DataHash, classifier, Experiment.Data.Flip, Experiment.Seed);
 
+    /// <summary>The weights, which know nothing of what will be unlearned: experiments on several classes share them.</summary>
     public StageFolder Pretrain() =>
+        // bf16 by name in the network's place, so that float32 stages of before keep theirs.
         Stage(
             "pretrain",
             bench.DataHash,
             Experiment.Data.Flip,
-            Experiment.Network,
+            Experiment.Precision == Precision.Fp32 ? Experiment.Network : YamlRecord.Write(Experiment.Network) + Experiment.Precision,
             Experiment.Diffusion,
             Experiment.Pretrain with
             {
                 CheckpointEvery = 1,
-            },
-            Experiment.Unlearn.Start,
-            Experiment.Evaluate,
-            Experiment.Sampling,
-            Experiment.Classifier,
-            // Only where it is not float32, so that stages of before keep their places.
-            Experiment.Precision == Precision.Fp32
-                ? bench.Classes.Unlearned
-                : $"{bench.Classes.Unlearned} {Experiment.Precision}"
+            }
         );
 
-    public StageFolder Unlearn(MethodSettings settings) =>
-        Stage($"unlearn-{settings.Label}", Pretrain().Key, settings, string.Join(',', bench.Classes.Alternative));
+    public StageFolder EvaluatePretrained() => Stage("evaluate-pretrained", Start, Measures);
+
+    public StageFolder Unlearn(MethodSettings settings, MethodVariant? variant = null) =>
+        variant is null
+            ? Stage($"unlearn-{settings.Label}", Start, Measures, settings)
+            : Stage($"unlearn-{settings.Label}-{variant.Name}", Start, Measures, settings);
 
     /// <param name="name">Of the attacked model, for people.</param>
     /// <param name="modelKey">What decides its weights.</param>
@@ -49,15 +49,25 @@ internal sealed class StageKeys(Workbench bench, string folder)
                 Methods = [],
                 CheckpointEvery = 1,
             },
-            assumption == Assumption.Synthesised ? Pretrain().Key : "",
-            Experiment.Evaluate,
-            Experiment.Sampling
+            assumption == Assumption.Synthesised ? Start : "",
+            Measures
         );
 
-    public StageFolder Synthesise() => Stage("synthesise", Pretrain().Key, Experiment.Sampling);
+    public StageFolder Synthesise() => Stage("synthesise", Start, Experiment.Sampling, bench.Classes.Unlearned);
 
-    public StageFolder Evaluate(string name, string modelKey) =>
-        Stage($"evaluate-{name}", modelKey, Experiment.Evaluate, Experiment.Sampling, Classifier().Key);
+    public StageFolder Evaluate(string name, string modelKey) => Stage($"evaluate-{name}", modelKey, Measures);
+
+    // The weights that unlearning and synthesis start from.
+    private string Start => $"{Pretrain().Key} {Experiment.Unlearn.Start}";
+
+    // What decides a measurement besides the model: images, sampler, classifier, and which classes are asked for.
+    private string Measures =>
+        StageFolder.KeyOf(
+            Experiment.Evaluate,
+            Experiment.Sampling,
+            Classifier().Key,
+            $"{bench.Classes.Unlearned} → {string.Join(',', bench.Classes.Alternative)}"
+        );
 
     private StageFolder Stage(string name, params object[] parts) =>
         new(

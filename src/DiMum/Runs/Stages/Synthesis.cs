@@ -34,10 +34,11 @@ internal sealed class Synthesis(StageContext context, PretrainStage pretrain)
                 if (!File.Exists(file))
                 {
                     model ??= pretrain.Load("pretrain/init");
-                    var images = Pixels.ToBytes(
-                        bench.Generation.Images(model, some, bench.ImageShape, bench.Seed.At("synthesise", from), context.Cancel)
+                    var images = bench.Generation.Images(model, some, bench.ImageShape, bench.Seed.At("synthesise", from), context.Cancel);
+                    Safetensors.Write(
+                        file,
+                        new Dictionary<string, Tensor> { ["images"] = bench.Train.IsPoints ? images : Pixels.ToBytes(images) }
                     );
-                    Safetensors.Write(file, new Dictionary<string, Tensor> { ["images"] = images });
                 }
 
                 parts.Add(Safetensors.Read(file).Tensors["images"].to(bench.Device));

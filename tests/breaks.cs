@@ -5,6 +5,7 @@
 // One build of the library a break; laws first, then the golden vectors where no law has fallen. Some minutes each; no part of a commit's check.
 #:property TreatWarningsAsErrors=false
 #:property GenerateDocumentationFile=false
+#:property PublishAot=false
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Text.Json;

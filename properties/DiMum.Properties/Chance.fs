@@ -100,16 +100,25 @@ type StatisticalLaw =
     override law.ToString() = $"{law.Law}: {law.Says}"
 
 let private register = List<StatisticalLaw>()
+let mutable private closed = false
 
 /// Every law that was made.
 let registered: IReadOnlyList<StatisticalLaw> = register
 
 /// A law by what it draws, right and wrong.
 let law id sentence draw wrong =
+    if closed then
+        failwith $"'{sentence}' is made outside StatisticalLaws, so its false alarms would not be counted; move it there"
+
     let law = { Law = id; Says = sentence; Draw = draw; Wrong = wrong }
 
     register.Add law
     law
+
+/// The list of all laws; none can be made after it.
+let only (laws: StatisticalLaw list) =
+    closed <- true
+    laws
 
 let private verdict alpha draw (law: StatisticalLaw) (seed: int64) =
     let evidence = draw law ((Lib.Seed seed).At law.Says)

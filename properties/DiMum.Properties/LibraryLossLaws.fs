@@ -160,3 +160,21 @@ let ``gradients accumulated over equal parts are the big batch's`` (seed: Positi
 
         Expect.near 1e-12 whole sum
         Expect.allNear 1e-11 gradient (floats model.Parameters.Gradient)
+
+[<Law("L13", 30)>]
+let ``Concept Ablation by noise is the epsilon-loss of its anchors`` (scene: Scene) =
+    use scope = torch.NewDisposeScope()
+    use model = new ToyDenoiser(scene.Theta)
+    let noise = global.DiMum.Unlearning.Methods.AblationTarget.Noise
+    let method = global.DiMum.Unlearning.Methods.ConceptAblation(Lib.Balance(0.0, 1.0), noise) :> Lib.IUnlearningMethod
+    use rule = method.Prepare(Components.context model (Components.schedule scene.Schedule) (Components.listed scene) 1.0)
+
+    let loss theta =
+        Loss.eps Loss.SumPerImage scene.Table (Toy.net theta) scene.Draws.Unlearning
+
+    let expected = loss scene.Theta
+
+    for update in rule.Updates 0 do
+        let value, gradient = Components.differentiate model update.Loss.Invoke
+        Expect.near (1e-11 * (1.0 + expected)) expected value
+        Expect.allNear (1e-7 * (1.0 + expected)) (Gradient.central loss scene.Theta) gradient

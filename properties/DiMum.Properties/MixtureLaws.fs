@@ -161,4 +161,5 @@ let ``the library's best denoiser and floors are the specification's`` (moment: 
     Expect.equal points.shape predicted.shape
     Expect.allNear 1e-9 (conditions |> List.map (Mixture.optimal table mixture x t) |> Array.concat) (floats predicted)
     Expect.near 1e-12 (Mixture.floor table mixture t) (library.Floor t)
-    Expect.near 1e-9 (Mixture.floorAt table mixture t x) (floats (library.FloorAt(points, integers t')))[0]
+    let there = floats (library.FloorAt(points, integers t'))
+    Expect.near 1e-9 (Mixture.floorAt table mixture t x) there[0]

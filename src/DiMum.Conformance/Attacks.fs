@@ -30,6 +30,7 @@ module Attacks =
                 Unlearns = None
                 Relabels = false
                 Frozen = false
+                Taught = false
                 Losses = fun _ scene _ -> [ fun theta -> Loss.eps Loss.SumPerImage scene.Table (Toy.net theta) scene.Draws.Retain ] } } ]
 
     /// An attack as the laws of equations take it.

@@ -205,11 +205,7 @@ type Generators =
                 return { A = a; B = b }
             }
 
-        let fewer (rows: float[][]) =
-            if rows.Length > rows[0].Length + 2 then
-                [ Array.tail rows ]
-            else
-                []
+        let fewer (rows: float[][]) = if rows.Length > rows[0].Length + 2 then [ Array.tail rows ] else []
 
         let shrink clouds =
             seq {

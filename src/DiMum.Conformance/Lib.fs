@@ -39,6 +39,11 @@ type ClassConditionalUNet = global.DiMum.Nets.ClassConditionalUNet
 type NullCondition = global.DiMum.Nets.NullCondition
 type UNet2DConditionConfig = global.DiMum.StableDiffusion.UNet2DConditionConfig
 type UNet2DConditionModel = global.DiMum.StableDiffusion.UNet2DConditionModel
+type TextConditionedDenoiser = global.DiMum.StableDiffusion.TextConditionedDenoiser
+type PromptTable = global.DiMum.StableDiffusion.PromptTable
+type ClipTokenizer = global.DiMum.StableDiffusion.ClipTokenizer
+type ClipTextConfig = global.DiMum.StableDiffusion.ClipTextConfig
+type ClipTextEncoder = global.DiMum.StableDiffusion.ClipTextEncoder
 
 type Adam = global.DiMum.Optimization.Adam
 type AdamSettings = global.DiMum.Optimization.AdamSettings

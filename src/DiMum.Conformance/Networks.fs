@@ -62,7 +62,7 @@ module Networks =
     /// The empty prompt's embedding; networks do not own it.
     let private nothing = lazy ((torch.linspace (-1.0, 1.0, 30L, dtype = float64)).view(5L, 6L).DetachFromDisposeScope())
 
-    let private stableDiffusion =
+    let private conditional seed =
         let config =
             Lib.UNet2DConditionConfig(
                 InChannels = 4,
@@ -74,11 +74,14 @@ module Networks =
                 NormGroups = 4
             )
 
+        use drawn = generator seed
+        new Lib.UNet2DConditionModel(config, torch.CPU, drawn, float64)
+
+    let private stableDiffusion =
         { Name = "Stable Diffusion U-Net"
           Make =
             Func<_, _>(fun seed ->
-                use drawn = generator seed
-                let network = new Lib.UNet2DConditionModel(config, torch.CPU, drawn, float64)
+                let network = conditional seed
                 network.NullContext <- nothing.Value
                 network)
           Channels = 4
@@ -87,6 +90,21 @@ module Networks =
             Func<_, _, _>(fun seed count ->
                 use drawn = generator (seed + 1L)
                 torch.randn ([| int64 count; 5L; 6L |], dtype = float64, generator = drawn)) }
+
+    /// Three prompts through a tiny text encoder, kept like ∅ for as long as the program.
+    let private prompts =
+        lazy
+            (use drawn = generator 1L
+             let config = Lib.ClipTextConfig(VocabularySize = 514, Width = 6, Heads = 2, Layers = 1, HiddenWidth = 8)
+             use encoder = new Lib.ClipTextEncoder(config, torch.CPU, drawn)
+             Lib.PromptTable.Encode(Lib.ClipTokenizer(Seq.empty), encoder, [| "a"; "b"; "c" |]))
+
+    let private prompted =
+        { Name = "Stable Diffusion U-Net under prompts"
+          Make = Func<_, _>(fun seed -> new Lib.TextConditionedDenoiser(conditional seed, prompts.Value))
+          Channels = 4
+          Size = 8
+          Conditions = classes }
 
     let private toy =
         { Name = "toy"
@@ -100,4 +118,5 @@ module Networks =
           unet "class-conditional U-Net, no attention, ∅ = 0" [||] 0.0 Lib.NullCondition.Zero
           mlp
           stableDiffusion
+          prompted
           toy ]

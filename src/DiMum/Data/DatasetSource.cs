@@ -27,7 +27,7 @@ public static class DatasetSource
             "mixture" => size is null
                 ? GaussianMixture.Load()
                 : throw new UserError("data set 'mixture' holds points, which have no size: leave data.size out"),
-            "mini-canvas" => Sized(CanvasData.Load(), size),
+            "mini-canvas" => Sized(MiniCanvasSet.Load(), size),
             "cifar10" => Sized(Cifar10.Load(Required(name, path, $" (official archive: {Cifar10.Source}; unpack it)")), size),
             "mnist" or "fashion-mnist" => Sized(Idx.Load(Required(name, path, " (the four IDX files, plain or .gz)"), name), size),
             "image-folder" => ImageFolder.Load(

@@ -34,7 +34,9 @@ public static class AccuracyRate
             throw new ArgumentOutOfRangeException(nameof(k), k, $"expected 1…{logits.shape[1]}");
         using var none = no_grad();
         using var scope = NewDisposeScope();
-        return logits.gt(logits.gather(1, labels.unsqueeze(1))).sum(1).lt(k).sum().ToInt64();
+        var own = logits.gather(1, labels.unsqueeze(1)); // [B,1]
+        var among = logits.gt(own).sum(1).lt(k); // [B]
+        return among.logical_and(own.squeeze(1).isnan().logical_not()).sum().ToInt64(); // a NaN is above nothing, and no hit
     }
 
     /// <summary>Clopper–Pearson: (B⁻¹(α/2; k, n−k+1), B⁻¹(1−α/2; k+1, n−k)), 0 and 1 at the ends.</summary>

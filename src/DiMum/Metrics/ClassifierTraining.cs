@@ -84,7 +84,7 @@ public static class ClassifierTraining
     /// <param name="batch">Images at once.</param>
     public static long AmongFirst(IImageClassifier classifier, Tensor images, long[] labels, int k, int batch = 500)
     {
-        using var asked = tensor(labels, ScalarType.Int64).to(images.device);
+        using var asked = tensor(labels, ScalarType.Int64, images.device);
         long done = 0;
         long Right(Tensor x)
         {

@@ -55,7 +55,7 @@ public static class Plan
         {
             "digits" => (e.Data.Size ?? 8, 1, 10),
             "mixture" => (1, 2, GaussianMixture.BuiltIn.Components),
-            "mini-canvas" => (e.Data.Size ?? 32, 3, CanvasData.Cells.Count),
+            "mini-canvas" => (e.Data.Size ?? 32, 3, MiniCanvasSet.Cells.Count),
             "cifar10" => (e.Data.Size ?? 32, 3, 10),
             "mnist" or "fashion-mnist" => (e.Data.Size ?? 28, 1, 10),
             _ => (e.Data.Size ?? 32, 3, 10),

@@ -33,8 +33,8 @@ public class MixtureTests
         );
 
     /// <summary>
-    /// One seed, 300 and 100 steps. Margins: on seed 7 training left 0.4 of the loss at the start above its floor … see the asserts; each is at least half as far
-    /// from what came out as from what a wrong sign gives.
+    /// One seed, 300 and 100 iterations. A fresh network's loss lies near E‖ε‖² = 2, the floor under a class is 0.066, under ∅ 0.27; bounds leave half or more to what
+    /// came out.
     /// </summary>
     [Test]
     public void Training_and_DiMUM_fall_towards_their_floors_and_ascent_climbs()
@@ -44,9 +44,9 @@ public class MixtureTests
         Assert.That(cell.Courses.Select(c => c.Failure), Has.All.Null);
 
         var floor = Probe.OverTime(cell.Floor);
-        Assert.That(Then(Convergence.Training, 0, d => d.Retain), Is.GreaterThan(2 * floor), "a fresh network is far off");
-        Assert.That(Then(Convergence.Training, ^1, d => d.Retain), Is.LessThan(0.5 * floor));
-        Assert.That(Then(Convergence.Training, ^1, d => d.Null), Is.LessThan(0.5 * floor));
+        Assert.That(Then(Convergence.Training, 0, d => d.Retain), Is.GreaterThan(10 * floor), "a fresh network is far off");
+        Assert.That(Then(Convergence.Training, ^1, d => d.Retain), Is.LessThan(1.5 * floor));
+        Assert.That(Then(Convergence.Training, ^1, d => d.Null), Is.LessThan(Probe.OverTime(cell.NullFloor)));
 
         double Ratio(string rule, Func<Distances, double[]> of) => Then(rule, ^1, of) / Then(rule, 0, of);
         Assert.That(Ratio(Convergence.Memorizing, d => d.Memorize), Is.LessThan(0.5));

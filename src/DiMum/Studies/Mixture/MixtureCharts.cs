@@ -19,7 +19,7 @@ internal sealed class MixtureCharts(IReadOnlyList<ConvergenceCell> courses, IRea
             "training",
             "Excess over the irreducible loss while training",
             "iterations",
-            "‖ε_θ − ε*‖², mean over t",
+            "‖ε_θ − ε*‖²",
             [
                 OverIterations("under a class", Blue, Convergence.Training, d => d.Retain),
                 OverIterations("under ∅", Sky, Convergence.Training, d => d.Null),
@@ -31,7 +31,7 @@ internal sealed class MixtureCharts(IReadOnlyList<ConvergenceCell> courses, IRea
             "losses",
             "What each equation’s losses have above their floors",
             "iterations",
-            "above the floor, mean over t",
+            "above the floor",
             [
                 OverIterations("Eq. (8), DiMUM retain", Sky, Convergence.Memorizing, d => d.Retain),
                 OverIterations("Eq. (10), DiMUM unlearning", Blue, Convergence.Memorizing, d => d.Memorize),

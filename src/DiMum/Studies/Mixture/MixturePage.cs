@@ -52,7 +52,7 @@ internal sealed class MixturePage(
     {
         var seen = courses[0].Of(Convergence.Training).Seen;
         Line("## 1. Training approaches the optimum\n");
-        Line($"The floor, mean over t: {CellFigures.Digits(Probe.OverTime(courses[0].Floor))} under a class, ");
+        Line($"The floor, mean over t: {CellFigures.Digits(Probe.OverTime(courses[0].Floor))} under a class,");
         Line($"{CellFigures.Digits(Probe.OverTime(courses[0].NullFloor))} under ∅ (a mean over the probe's points).\n");
         Row("iterations", [.. seen.Select(s => $"{s.Iteration}")]);
         Rule(seen.Count);

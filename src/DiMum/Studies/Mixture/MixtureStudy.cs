@@ -1,6 +1,7 @@
 using DiMum.Attacks;
 using DiMum.Checkpoints;
 using DiMum.Runs;
+using DiMum.Unlearning;
 
 namespace DiMum.Studies.Mixture;
 
@@ -27,49 +28,92 @@ public sealed class MixtureStudy : IStudy
     public string Name => "mixture";
     public string Question => "on data with a known optimum, which losses converge (IV-B), and which method forgets for good?";
 
+    // Released programs that differ from the paper on points; those of SalUn for CIFAR-10 and of SFR-on differ in mirrored images alone.
+    private static readonly IReadOnlyList<(string Name, MethodReading Reading)> Released =
+    [
+        ("SalUn", MethodReading.AsReleasedInUnlearnCanvas),
+        ("EraseDiff", MethodReading.AsReleased),
+        ("EraseDiff", MethodReading.AsReleasedInUnlearnCanvas),
+        ("Scissorhands", MethodReading.AsReleasedInUnlearnCanvas),
+        ("ESD", MethodReading.AsReleased),
+        ("ESD", MethodReading.AsReleasedInUnlearnCanvas),
+    ];
+
     public string Run(StudyContext context)
     {
-        var preset = Presets.Load("mixture", []);
-        var courses = new List<ConvergenceCell>();
-        var runs = new List<MixtureRun>();
+        var setting = Setting();
+        var jobs = new Jobs();
         foreach (var seed in Seeds)
         {
-            var experiment = preset with { Seed = seed };
-            if (
-                Cell(context, $"convergence-{seed}", () => Convergence.Run(experiment, Iterations, context.Observer, context.Cancel)) is
-                { } course
-            )
-                courses.Add(course.Settings == YamlRecord.Write(experiment) ? course : throw OtherSettings(context, $"convergence-{seed}"));
-            if (Cell(context, $"methods-{seed}", () => EndToEnd(context, experiment)) is { } run)
-                runs.Add(run.Settings == YamlRecord.Write(experiment) ? run : throw OtherSettings(context, $"methods-{seed}"));
+            var experiment = Bare(setting with { Seed = seed });
+            jobs.Add(
+                Course(seed),
+                () => Cell(context, Course(seed), () => Convergence.Run(experiment, Iterations, context.Observer, context.Cancel))
+            );
         }
 
-        return new MixturePage(preset, Iterations, Seeds.Length, courses, runs, context.Folder).Write();
-    }
+        foreach (var seed in Seeds)
+            jobs.Add(Methods(seed), () => Cell(context, Methods(seed), () => EndToEnd(context, setting with { Seed = seed })));
 
-    private static UserError OtherSettings(StudyContext context, string name) =>
-        new($"{Path.Combine(context.Folder, "cells", name)}.json: a cell of other settings than this study's; give --out a new folder");
-
-    // Read back where it is done, made where it is not; null once a stop was asked for.
-    private static T? Cell<T>(StudyContext context, string name, Func<T> make)
-        where T : class
-    {
-        var file = Path.Combine(context.Folder, "cells", name + ".json");
-        if (File.Exists(file))
-            return Json.Read<T>(File.ReadAllText(file), file);
-        if (context.Cancel.IsCancellationRequested)
-            return null;
         try
         {
-            var cell = make();
-            AtomicFile.WriteText(file, Json.Write(cell));
-            context.Observer.Note($"{name} is in");
-            return cell;
+            jobs.Run(context.Workers);
         }
         catch (OperationCanceledException)
         {
-            return null;
+            // The page says what is in.
         }
+
+        var courses = Seeds.Select(s => Read<ConvergenceCell>(context, Course(s))).OfType<ConvergenceCell>().ToList();
+        var runs = Seeds.Select(s => Read<MixtureRun>(context, Methods(s))).OfType<MixtureRun>().ToList();
+        foreach (var cell in courses)
+            Same(context, Course(cell.Seed), cell.Settings, Bare(setting with { Seed = cell.Seed }));
+        foreach (var run in runs)
+            Same(context, Methods(run.Seed), run.Settings, setting with { Seed = run.Seed });
+        return new MixturePage(setting, Iterations, Seeds.Length, courses, runs, context.Folder).Write();
+    }
+
+    /// <summary>The preset with the released readings beside the published ones, by the same numbers.</summary>
+    internal static Experiment Setting()
+    {
+        var preset = Presets.Load("mixture", []);
+        var published = preset.Unlearn.Methods;
+        return preset with
+        {
+            Unlearn = preset.Unlearn with
+            {
+                Methods = [.. published, .. Released.Select(r => published.First(m => m.Name == r.Name) with { Reading = r.Reading })],
+            },
+        };
+    }
+
+    // What the bare equations read of it: of the methods the first one's batch and rate.
+    private static Experiment Bare(Experiment e) => e with { Unlearn = e.Unlearn with { Methods = [e.Unlearn.Methods[0]] } };
+
+    private static void Same(StudyContext context, string cell, string then, Experiment now)
+    {
+        if (then != YamlRecord.Write(now))
+            throw new UserError($"{FileOf(context, cell)}: a cell of other settings than this study's; give --out a new folder");
+    }
+
+    private static string Course(long seed) => $"convergence-{seed}";
+
+    private static string Methods(long seed) => $"methods-{seed}";
+
+    private static string FileOf(StudyContext context, string name) => Path.Combine(context.Folder, "cells", name + ".json");
+
+    private static T? Read<T>(StudyContext context, string name)
+        where T : class => FileOf(context, name) is var file && File.Exists(file) ? Json.Read<T>(File.ReadAllText(file), file) : null;
+
+    // Made where it is not there yet.
+    private static void Cell<T>(StudyContext context, string name, Func<T> make)
+    {
+        var file = FileOf(context, name);
+        if (File.Exists(file))
+            return;
+        context.Cancel.ThrowIfCancellationRequested();
+        AtomicFile.WriteText(file, Json.Write(make()));
+        context.Observer.Note($"{name} is in");
     }
 
     private static MixtureRun EndToEnd(StudyContext context, Experiment experiment)

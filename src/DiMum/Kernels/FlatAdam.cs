@@ -64,6 +64,7 @@ internal static class FlatAdam
 
     private static Raw Of(Tensor tensor) => new(tensor, ScalarType.Float32);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Run(Span<float> theta, Span<float> g, Span<float> m, Span<float> v, Span<float> shadow, FlatAdamStep step)
     {
         var i = 0;

@@ -21,6 +21,7 @@ internal static class NormSiluKernel<TIn, TOut>
     where TOut : struct, IElement
 {
     /// <summary>y of group number <paramref name="group"/>, and its (μ, 1/σ).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Forward(
         in NormShape shape,
         int group,
@@ -64,6 +65,7 @@ internal static class NormSiluKernel<TIn, TOut>
     /// ∂L/∂x of a group, and its share of ∂L/∂w and ∂L/∂b in <paramref name="slopes"/> [B,C,2]: with d = ∂L/∂z and x̂ = (x−μ)/σ,
     /// ∂L/∂x = (d·w − mean(d·w) − x̂·mean(d·w·x̂))/σ.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Backward(
         in NormShape shape,
         int group,
@@ -116,6 +118,7 @@ internal static class NormSiluKernel<TIn, TOut>
     }
 
     // d = ∂L/∂z of one channel into the scratch; returns Σd and Σd·x̂.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static (double Sum, double Product) Slopes(
         ref byte from,
         ref byte above,
@@ -147,6 +150,7 @@ internal static class NormSiluKernel<TIn, TOut>
         return (Vector512.Sum(sum), Vector512.Sum(product));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Finish(
         ref byte from,
         ref byte kept,
@@ -174,6 +178,7 @@ internal static class NormSiluKernel<TIn, TOut>
     }
 
     // Σ(x−c), or Σ(x−c)².
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static double Sum(ref byte from, int count, float c, bool squared)
     {
         var centre = Vector512.Create(c);

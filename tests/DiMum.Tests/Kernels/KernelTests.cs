@@ -13,8 +13,21 @@ namespace DiMum.Tests.Kernels;
 [NonParallelizable]
 public class KernelTests
 {
+    private int threads;
+
+    [SetUp]
+    public void OneThread()
+    {
+        threads = get_num_threads();
+        set_num_threads(1);
+    }
+
     [TearDown]
-    public void On() => NormSilu.Enabled = true;
+    public void Restore()
+    {
+        NormSilu.Enabled = true;
+        set_num_threads(threads);
+    }
 
     // [B,C,H,W], groups: whole rows of 16, ends of rows, one pixel, one channel a group.
     [TestCase(2, 8, 4, 4, 2)]

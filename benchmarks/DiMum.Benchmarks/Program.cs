@@ -7,6 +7,12 @@ DiMum.NativeHeap.Keep();
 
 // In this process: a child would have to find libtorch again, and libtorch's threads are set here.
 TorchSharp.torch.set_num_threads(int.TryParse(Environment.GetEnvironmentVariable("DIMUM_THREADS"), out var threads) ? threads : 1);
+if (args is ["endurance", var steps])
+{
+    DiMum.Benchmarks.PeerEndurance.Run(int.Parse(steps, System.Globalization.CultureInfo.InvariantCulture));
+    return;
+}
+
 if (args is ["peer"])
 {
     DiMum.Benchmarks.Peer.Answer();

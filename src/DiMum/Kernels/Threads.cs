@@ -12,15 +12,11 @@ internal static class Threads
     public static void Each(int items, long elements, Action<int> work)
     {
         var threads = (int)Math.Min(Math.Min(torch.get_num_threads(), items), Math.Max(1, items * elements / Least));
+        void Share(int part, int parts) => Part((int)((long)items * part / parts), (int)((long)items * (part + 1) / parts), work);
         if (threads <= 1)
-            Part(0, items, work);
-        else
-            Parallel.For(
-                0,
-                threads,
-                new ParallelOptions { MaxDegreeOfParallelism = threads },
-                t => Part((int)((long)items * t / threads), (int)((long)items * (t + 1) / threads), work)
-            );
+            Share(0, 1);
+        else if (!Team.Run(threads, Share))
+            Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads }, part => Share(part, threads));
     }
 
     private static void Part(int from, int to, Action<int> work)

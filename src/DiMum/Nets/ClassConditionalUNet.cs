@@ -1,4 +1,5 @@
 using DiMum.Diffusion;
+using DiMum.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -70,7 +71,7 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
     private readonly List<Level> up = [];
     private readonly Norm outputNorm;
     private readonly Conv output;
-    private Generator? dropout;
+    private DropoutKeys? dropout;
 
     /// <param name="config">The shape.</param>
     /// <param name="device">Where the parameters live.</param>
@@ -135,6 +136,8 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
         var compute = Precision == Precision.Bf16 && x.dtype == ScalarType.Float32 ? ScalarType.BFloat16 : x.dtype;
         var embedding = Embedding(t, condition, x.dtype).to(compute); // [B,8·ch]
         var h = input.Forward(x).to(compute);
+        if (LaysLast(h))
+            h = NormLast.Layout(h);
         var skips = new Stack<Tensor>([h]);
         foreach (var level in down)
         {
@@ -164,8 +167,11 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
                 h = level.Up.Forward(h);
         }
 
-        return output.Forward(outputNorm.ForwardSilu(h, toFloat: compute != x.dtype)).MoveToOuterDisposeScope();
+        return output.Forward(outputNorm.ForwardSilu(h, toFloat: compute != x.dtype)).contiguous().MoveToOuterDisposeScope();
     }
+
+    // Channels last from here on, where every width suits the kernels and nobody looks at single layers.
+    private bool LaysLast(Tensor h) => root.Into.Tap is null && Config.Channels % 16 == 0 && NormSilu.Takes(h);
 
     /// <summary>sin and cos of t·10000^(−i/(ch/2−1)), i = 0…ch/2−1: [B,ch]. Frequencies in float64, rounded once.</summary>
     public static Tensor TimeFeatures(Tensor t, long channels, ScalarType dtype)
@@ -183,17 +189,12 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
     /// <inheritdoc/>
     public void SeedDropout(Seed seed)
     {
-        dropout?.Dispose();
-        dropout = seed.Generator();
+        dropout = new(seed);
         if (Device.type != DeviceType.CPU)
             seed.SeedGlobal();
     }
 
-    public void Dispose()
-    {
-        dropout?.Dispose();
-        Parameters.Dispose();
-    }
+    public void Dispose() => Parameters.Dispose();
 
     private Tensor Embedding(Tensor t, Condition condition, ScalarType dtype)
     {

@@ -66,7 +66,9 @@ public sealed class Conv(ParameterScope scope, long from, long to, long kernel, 
 
     private Tensor Convolve(Tensor x)
     {
-        var (w, b) = (weight.In(x.dtype), bias.In(x.dtype));
+        var last =
+            kernel > 1 && moreIn + moreOut == 0 && LastWeights.Takes(weight.Value) && x.dtype != ScalarType.Float64 && NormLast.IsLast(x);
+        var (w, b) = (last ? LastWeights.Of(weight.Value, x.dtype) : weight.In(x.dtype), bias.In(x.dtype));
         if (kernel == 1 || moreIn + moreOut == 0 || x.device_type != DeviceType.CPU || x.dtype == ScalarType.Float64)
             return functional.conv2d(x, w, b, strides: [stride, stride], padding: [padding, padding]);
         var wide = functional.conv2d(
@@ -89,19 +91,31 @@ public sealed class Norm(ParameterScope scope, long channels, long groups, doubl
     private readonly Parameter bias = scope.Declare("bias", Init.Zeros, channels);
 
     /// <summary>Statistics in float32 at least; the result in x's precision.</summary>
-    public Tensor Forward(Tensor x) => scope.Seen(Normalised(x).to(x.dtype));
+    public Tensor Forward(Tensor x) =>
+        Alone && NormLast.Takes(x)
+            ? NormLast.Apply(x, groups, weight.Value, bias.Value, null, epsilon, new(Silu: false, default))
+            : scope.Seen(Normalised(x).to(x.dtype));
 
-    /// <summary>SiLU(GN(x)): x·sigmoid(x) after normalisation. One kernel on CPU, unless somebody looks at what lies between.</summary>
+    /// <summary>Dropout(SiLU(GN(x + e))), SiLU being x·sigmoid(x). One kernel on CPU, unless somebody looks at what lies between.</summary>
     /// <param name="x">[B,C,H,W].</param>
+    /// <param name="shift">e, [B,C]; null for none.</param>
+    /// <param name="drop">The dropout; none by default.</param>
     /// <param name="toFloat">Whether the result is float32 where x is bfloat16.</param>
-    public Tensor ForwardSilu(Tensor x, bool toFloat = false)
+    internal Tensor ForwardSilu(Tensor x, Tensor? shift = null, Dropping drop = default, bool toFloat = false)
     {
-        if (scope.Into.Tap is null && NormSilu.Takes(x))
-            return NormSilu.Apply(x, groups, weight.Value, bias.Value, epsilon, toFloat);
+        if (Alone && NormLast.Takes(x))
+            return NormLast.Apply(x, groups, weight.Value, bias.Value, shift, epsilon, new(Silu: true, drop), toFloat);
         using var inside = NewDisposeScope();
-        var y = functional.silu(scope.Seen(Normalised(x)));
-        return (toFloat ? y : y.to(x.dtype)).MoveToOuterDisposeScope();
+        if (shift is not null)
+            x = x + shift.unsqueeze(-1).unsqueeze(-1); // [B,C,1,1]
+        var y =
+            Alone && NormSilu.Takes(x)
+                ? NormSilu.Apply(x, groups, weight.Value, bias.Value, epsilon, toFloat)
+                : functional.silu(scope.Seen(Normalised(x))).to(toFloat && x.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : x.dtype);
+        return (drop.Share > 0 ? y * drop.Of(y.shape).to(y.dtype) : y).MoveToOuterDisposeScope();
     }
+
+    private bool Alone => scope.Into.Tap is null;
 
     private Tensor Normalised(Tensor x) =>
         functional.group_norm(x.dtype == ScalarType.BFloat16 ? x.to(ScalarType.Float32) : x, groups, weight.Value, bias.Value, epsilon);

@@ -1,3 +1,4 @@
+using DiMum.Diffusion;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -11,6 +12,14 @@ internal sealed class Embed(ParameterScope scope, long from, long to)
     private readonly Linear second = new(scope.Sub("dense.1"), to, to);
 
     public Tensor Forward(Tensor x) => second.Forward(functional.silu(first.Forward(x)));
+}
+
+/// <summary>Keys of a step's dropouts, in the order in which they are met.</summary>
+internal sealed class DropoutKeys(Seed seed)
+{
+    private long met;
+
+    public uint Next() => (uint)seed.At("layer", met++).Value;
 }
 
 /// <summary>
@@ -43,24 +52,16 @@ internal sealed class ResBlock
     /// <param name="x">[B,from,H,W].</param>
     /// <param name="embedding">SiLU(concat(time, class)), [B, 8·ch].</param>
     /// <param name="training">What dropout draws from; null where it is off.</param>
-    public Tensor Forward(Tensor x, Tensor embedding, Generator? training)
+    public Tensor Forward(Tensor x, Tensor embedding, DropoutKeys? training)
     {
         using var inside = NewDisposeScope(); // what autograd does not keep is freed here, and its memory used again
         var h = conv1.Forward(norm1.ForwardSilu(x));
-        h = h + project.Forward(embedding).unsqueeze(-1).unsqueeze(-1); // [B,to,1,1]
-        h = norm2.ForwardSilu(h);
-        if (training is not null && dropout > 0)
-            h = Drop(h, training);
+        var drops = training is not null && dropout > 0;
+        var onCpu = h.device_type == DeviceType.CPU;
+        h = norm2.ForwardSilu(h, project.Forward(embedding), drops && onCpu ? new(dropout, training!.Next()) : default);
+        if (drops && !onCpu) // from the global generator, seeded per step: a CUDA generator of one's own can't be made
+            h = functional.dropout(h, dropout, training: true);
         return scope.Seen((shortcut is null ? x : shortcut.Forward(x)) + conv2.Forward(h)).MoveToOuterDisposeScope();
-    }
-
-    // On CPU from the step's own generator; a CUDA generator of one's own can't be made, so there the global one, seeded per step, serves.
-    private Tensor Drop(Tensor h, Generator generator)
-    {
-        if (h.device_type != DeviceType.CPU)
-            return functional.dropout(h, dropout, training: true);
-        var keep = rand(h.shape, h.dtype == ScalarType.Float64 ? h.dtype : ScalarType.Float32, generator: generator).ge(dropout);
-        return h * keep.to(h.dtype).mul_(1 / (1 - dropout));
     }
 }
 

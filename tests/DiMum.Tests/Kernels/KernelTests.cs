@@ -1,7 +1,10 @@
+using System.Diagnostics;
+using System.Runtime.Intrinsics.X86;
 using DiMum.Diffusion;
 using DiMum.Kernels;
 using DiMum.Nets;
 using DiMum.Optimization;
+using DiMum.Studies;
 using DiMum.Unlearning.Methods;
 using NUnit.Framework;
 using TorchSharp;
@@ -13,11 +16,14 @@ namespace DiMum.Tests.Kernels;
 [NonParallelizable]
 public class KernelTests
 {
+    private const string WithoutAvx512 = "DIMUM_TEST_WITHOUT_AVX512";
     private int threads;
 
     [SetUp]
     public void OneThread()
     {
+        if (Environment.GetEnvironmentVariable(WithoutAvx512) == "1")
+            Assert.That(Avx512F.IsSupported, Is.False);
         threads = get_num_threads();
         set_num_threads(1);
     }
@@ -65,6 +71,182 @@ public class KernelTests
             foreach (var (mine, expected, what) in Run(true).Zip(Run(false), ["value", "input", "weight", "bias"]))
                 Assert.That(Off(mine, expected), Is.LessThan(tolerance), $"{what} in {dtype}, strided {strided}");
         }
+    }
+
+    // [B,C,H,W], groups: odd and single pixels, groups that straddle 16 lanes, one channel a group.
+    [TestCase(2, 16, 4, 4, 2)]
+    [TestCase(3, 48, 5, 7, 4)]
+    [TestCase(2, 32, 1, 1, 8)]
+    [TestCase(4, 64, 8, 8, 8)]
+    [TestCase(1, 16, 17, 1, 16)]
+    [TestCase(2, 80, 3, 3, 2)]
+    public void Channels_last_norm_shift_silu_and_dropout_have_the_composites_value_and_gradients(int b, int c, int h, int w, int groups)
+    {
+        foreach (var (dtype, tolerance) in new[] { (ScalarType.Float32, 3e-5), (ScalarType.BFloat16, 2e-2) })
+        foreach (var silu in new[] { true, false })
+        foreach (var (shifted, share) in new[] { (true, 0.0), (false, 0.3), (true, 0.3) })
+        {
+            using var scope = NewDisposeScope();
+            using var generator = new Seed(5).Generator();
+            var image = NormLast.Layout(randn([b, c, h, w], generator: generator).mul_(2).add_(1).to(dtype));
+            var (weight, bias) = (randn([c], generator: generator), randn([c], generator: generator));
+            var (shift, upstream) = (randn([b, c], generator: generator).to(dtype), randn([b, c, h, w], generator: generator));
+            var drop = new Dropping(share, 77);
+
+            Tensor[] Run(bool kernel)
+            {
+                Tensor Leaf(Tensor t) => (kernel ? t : t.to(ScalarType.Float64)).detach().requires_grad_(true);
+                var (x, s, o, e) = (Leaf(image), Leaf(weight), Leaf(bias), Leaf(shift));
+                Tensor y;
+                if (kernel)
+                    y = NormLast.Apply(x, groups, s, o, shifted ? e : null, 1e-6, new(silu, drop));
+                else
+                {
+                    y = nn.functional.group_norm(shifted ? x + e.unsqueeze(-1).unsqueeze(-1) : x, groups, s, o, 1e-6);
+                    y = silu ? nn.functional.silu(y) : y;
+                    y = share > 0 ? y * drop.Of([b, c, h, w]) : y;
+                }
+
+                (y.to(ScalarType.Float64) * upstream).sum().backward();
+                return shifted ? [y.detach(), x.grad!, s.grad!, o.grad!, e.grad!] : [y.detach(), x.grad!, s.grad!, o.grad!];
+            }
+
+            foreach (var (mine, expected, what) in Run(true).Zip(Run(false), ["value", "input", "weight", "bias", "shift"]))
+                Assert.That(
+                    Off(mine, expected, atLeast: 1e-3),
+                    Is.LessThan(tolerance),
+                    $"{what} in {dtype}, SiLU {silu}, shift {shifted}, dropped {share}"
+                );
+        }
+    }
+
+    [TestCase(5, 16, 3)]
+    [TestCase(33, 48, 2)]
+    public void Channels_last_weights_are_the_weights_and_their_gradient_the_gradient(int to, int from, int kernel)
+    {
+        foreach (var type in new[] { ScalarType.Float32, ScalarType.BFloat16 })
+        {
+            using var scope = NewDisposeScope();
+            var weight = randn(to, from, kernel, kernel).requires_grad_(true);
+            var copy = LastWeights.Of(weight, type);
+            Assert.That(NormLast.IsLast(copy));
+            Assert.That(copy.equal(weight.to(type)).all().item<bool>());
+            var upstream = randn(copy.shape).to(type);
+            var slope = autograd.grad([copy], [weight], [upstream])[0];
+            Assert.That(slope.equal(upstream.to(ScalarType.Float32)).all().item<bool>());
+        }
+    }
+
+    [TestCase(0.1)]
+    [TestCase(0.5)]
+    public void Dropout_keeps_its_share_and_each_key_keeps_others(double share)
+    {
+        using var scope = NewDisposeScope();
+        const int n = 1_000_000;
+        var (a, b) = (new Dropping(share, 1).Of([n]), new Dropping(share, 2).Of([n]));
+        var (first, second) = (a.gt(0).to(ScalarType.Float64), b.gt(0).to(ScalarType.Float64));
+        var deviation = Math.Sqrt(share * (1 - share) / n);
+        Assert.That(first.mean().item<double>(), Is.EqualTo(1 - share).Within(5 * deviation));
+        Assert.That(a.max().item<float>(), Is.EqualTo((float)(1 / (1 - share))));
+        double Correlation(Tensor x, Tensor y) => ((x - x.mean()) * (y - y.mean())).mean().item<double>() / (share * (1 - share));
+        Assert.That(Correlation(first, second), Is.EqualTo(0).Within(0.005), "between keys");
+        foreach (var lag in new[] { 1, 16, 64, 256 })
+            Assert.That(Correlation(first[..^lag], first[lag..]), Is.EqualTo(0).Within(0.005), $"at distance {lag}");
+    }
+
+    // Widths in 16: channels last; attention at 4; dropout from the same keys.
+    [Test]
+    public void A_network_with_kernels_is_the_one_without()
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Seed(8).Generator();
+        using var model = new ClassConditionalUNet(new(10, 8, 3, 32, [1, 2], 1, [4], 0.3, 8), CPU, generator);
+        var x = randn([6, 3, 8, 8], generator: generator);
+        var time = arange(6, ScalarType.Int64) * 100;
+        var condition = new Condition(arange(6, ScalarType.Int64));
+        (Tensor Output, Tensor Gradient) Run(bool kernels)
+        {
+            NormSilu.Enabled = kernels;
+            model.SeedDropout(new(3));
+            model.Parameters.ZeroGradient();
+            var output = model.Predict(x, time, condition);
+            output.square().sum().backward();
+            return (output.detach(), model.Parameters.Gradient.clone());
+        }
+
+        var (fast, slope) = Run(true);
+        var (slow, expected) = Run(false);
+        Assert.That(fast.is_contiguous());
+        Assert.That(Distance(fast, slow), Is.InRange(1e-12, 1e-5));
+        Assert.That(Distance(slope, expected), Is.LessThan(1e-4));
+        using var none = no_grad();
+        NormSilu.Enabled = true;
+        model.SeedDropout(new(3));
+        Assert.That(Distance(model.Predict(x, time, condition), fast), Is.LessThan(1e-5), "without gradient");
+        model.SeedDropout(new(4));
+        Assert.That(Distance(model.Predict(x, time, condition), fast), Is.GreaterThan(1e-2), "another seed drops others");
+    }
+
+    [Test]
+    public void Two_threads_compute_what_one_does()
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Seed(8).Generator();
+        var x = NormLast.Layout(randn([9, 32, 33, 31], generator: generator)).requires_grad_(true);
+        var (weight, bias) = (randn([32], generator: generator).requires_grad_(true), randn([32], generator: generator));
+        (Tensor, Tensor, Tensor) Run(int number)
+        {
+            set_num_threads(number);
+            var y = NormLast.Apply(x, 8, weight, bias, null, 1e-6, new(true, new(0.1, 3)));
+            var slopes = autograd.grad([y.square().sum()], [x, weight]);
+            return (y.detach(), slopes[0], slopes[1]);
+        }
+
+        var (one, two) = (Run(1), Run(2));
+        Assert.That(one.Item1.equal(two.Item1).all().item<bool>() && one.Item2.equal(two.Item2).all().item<bool>());
+        Assert.That(one.Item3.equal(two.Item3).all().item<bool>());
+    }
+
+    [Test]
+    public void Kernels_refuse_what_does_not_fit()
+    {
+        using var scope = NewDisposeScope();
+        var x = NormLast.Layout(randn(2, 16, 3, 3));
+        var (right, wrong) = (ones(16), ones(15));
+        Assert.That(() => NormLast.Apply(x, 5, right, right, null, 1e-6, default), Throws.ArgumentException);
+        Assert.That(() => NormLast.Apply(x, 4, wrong, right, null, 1e-6, default), Throws.ArgumentException);
+        Assert.That(() => NormLast.Apply(x, 4, right, wrong, null, 1e-6, default), Throws.ArgumentException);
+        Assert.That(() => NormLast.Apply(x, 4, right, right, ones(2, 15), 1e-6, default), Throws.ArgumentException);
+        Assert.That(() => NormLast.Apply(x.contiguous(), 4, right, right, null, 1e-6, default), Throws.ArgumentException);
+        Assert.That(NormLast.Takes(x.to(ScalarType.Float64)), Is.False);
+    }
+
+    /// <summary>These tests again in a process whose vectors are 256 bits wide.</summary>
+    [Test]
+    public void Kernels_are_right_without_AVX_512()
+    {
+        if (!Avx512F.IsSupported)
+            Assert.Pass("this process has no AVX-512: the other tests were it");
+        var start = new ProcessStartInfo("dotnet")
+        {
+            ArgumentList =
+            {
+                "vstest",
+                typeof(KernelTests).Assembly.Location,
+                "--TestCaseFilter:FullyQualifiedName~KernelTests&FullyQualifiedName!~without_AVX_512",
+            },
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["DOTNET_EnableAVX512"] = "0";
+        start.Environment["DOTNET_EnableAVX512F"] = "0"; // its name before .NET 10
+        start.Environment[WithoutAvx512] = "1";
+        using var child = Process.Start(start)!;
+        var errors = child.StandardError.ReadToEndAsync();
+        var output = child.StandardOutput.ReadToEnd();
+        child.WaitForExit();
+        Assert.That(child.ExitCode, Is.Zero, output + errors.Result);
+        Assert.That(output, Does.Contain("Passed: 2").Or.Contain("Passed: 3"), output);
     }
 
     [TestCase(1)]
@@ -177,6 +359,20 @@ public class KernelTests
         }
     }
 
+    [TestCase(Precision.Fp32)]
+    [TestCase(Precision.Bf16)]
+    public void Hundreds_of_steps_keep_memory_where_it_was(Precision precision)
+    {
+        using var endurance = new Endurance(precision);
+        endurance.Run(100);
+        var before = endurance.Measure();
+        endurance.Run(300);
+        var after = endurance.Measure();
+        Assert.That(after.Tensors, Is.EqualTo(before.Tensors));
+        Assert.That(after.Managed - before.Managed, Is.LessThan(200_000), "managed bytes");
+        Assert.That(after.Resident - before.Resident, Is.LessThan(30_000_000), "resident bytes");
+    }
+
     private static ParameterVector Vector(int n)
     {
         var declared = new ParameterDeclarations();
@@ -186,11 +382,11 @@ public class KernelTests
     }
 
     // Largest difference over the largest expected value.
-    private static double Off(Tensor mine, Tensor expected)
+    private static double Off(Tensor mine, Tensor expected, double atLeast = 1e-30)
     {
         using var none = no_grad();
         var (a, b) = (mine.to(ScalarType.Float64), expected.to(ScalarType.Float64));
-        return ((a - b).abs().max() / b.abs().max().clamp_min(1e-30)).item<double>();
+        return ((a - b).abs().max() / b.abs().max().clamp_min(atLeast)).item<double>();
     }
 
     private static double Distance(Tensor a, Tensor b)

@@ -1,3 +1,4 @@
 using DiMum.Cli;
 
+NativeSettings.Ensure(args);
 return Commands.Invoke(args);

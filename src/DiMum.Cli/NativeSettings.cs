@@ -26,7 +26,7 @@ internal static partial class NativeSettings
         var variables = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(v => $"{v.Key}={v.Value}");
         var all = variables.Concat(missing.Select(w => $"{w.Name}={w.Value}")).Select(Encoding.UTF8.GetBytes);
         // Returns only where it failed; the command then goes on as it is.
-        _ = Execute("/proc/self/exe", Pointers(Arguments(File.ReadAllBytes("/proc/self/cmdline"))), Pointers(all));
+        _ = Execute(Environment.ProcessPath!, Pointers(Arguments(File.ReadAllBytes("/proc/self/cmdline"))), Pointers(all));
     }
 
     private static bool Computes(string[] args) => args.Length > 0 && !args.Any(a => a is "--help" or "-h" or "-?" or "--version");

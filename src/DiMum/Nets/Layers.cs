@@ -1,3 +1,4 @@
+using DiMum.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -17,6 +18,15 @@ public sealed record ParameterScope(ParameterDeclarations Into, string Prefix = 
         Into.Tap?.Invoke(Prefix, output);
         return output;
     }
+
+    /// <summary>Whether somebody watches modules begin and end.</summary>
+    internal bool Probed => Into.Probe is not null;
+
+    /// <summary>Tells the probe, if there is one, that this module begins; what it then works on.</summary>
+    internal Tensor Begin(Tensor input) => Into.Probe is { } probe ? probe.Begin(Prefix, input) : input;
+
+    /// <summary>Tells the probe, if there is one, that this module ends; its result.</summary>
+    internal Tensor End(Tensor output, Work work = default) => Into.Probe is { } probe ? probe.End(output, work) : output;
 }
 
 /// <summary>y = W x + b, or W x where there is no bias.</summary>
@@ -26,7 +36,11 @@ public sealed class Linear(ParameterScope scope, long from, long to, bool withBi
     private readonly Parameter? bias = withBias ? scope.Declare("bias", Init.FanIn(from), to) : null;
 
     /// <summary>[…,from] → […,to].</summary>
-    public Tensor Forward(Tensor x) => scope.Seen(functional.linear(x, weight.Value, bias?.Value));
+    public Tensor Forward(Tensor x)
+    {
+        x = scope.Begin(x);
+        return scope.End(scope.Seen(functional.linear(x, weight.In(x.dtype), bias?.In(x.dtype))), Work.Linear(from));
+    }
 }
 
 /// <summary>Normalisation over the last axis, with scale and shift.</summary>
@@ -35,7 +49,8 @@ public sealed class LayerNorm(ParameterScope scope, long channels, double epsilo
     private readonly Parameter weight = scope.Declare("weight", Init.Ones, channels);
     private readonly Parameter bias = scope.Declare("bias", Init.Zeros, channels);
 
-    public Tensor Forward(Tensor x) => scope.Seen(functional.layer_norm(x, [channels], weight.Value, bias.Value, epsilon));
+    public Tensor Forward(Tensor x) =>
+        scope.End(scope.Seen(functional.layer_norm(scope.Begin(x), [channels], weight.Value, bias.Value, epsilon)));
 }
 
 /// <summary>A table of <paramref name="count"/> vectors, looked up by index.</summary>
@@ -50,7 +65,7 @@ public sealed class Embedding(ParameterScope scope, long count, long channels, d
 /// <summary>
 /// A k×k convolution with bias. libtorch 2.10.0's oneDNN leaves the padding of its channel blocks unset for k &gt; 1: with AVX-512 the gradient
 /// towards the input is wrong when the output channels are no multiple of 16, the output itself when the input channels are none
-/// (1 and 3 have a path of their own), and at stride 2 the gradient again when 32 does not divide input channels above 16. So float32
+/// (1 and 3 have a path of their own), and at stride 2 the gradient again when 32 does not divide input channels above 16. So
 /// convolutions on CPU are widened with zeros to such multiples; the result is the same.
 /// </summary>
 public sealed class Conv(ParameterScope scope, long from, long to, long kernel, long stride = 1, long padding = 0)
@@ -61,11 +76,11 @@ public sealed class Conv(ParameterScope scope, long from, long to, long kernel, 
     private readonly long moreOut = Missing(to, 16);
 
     /// <summary>[B,from,H,W] → [B,to,H',W'].</summary>
-    public Tensor Forward(Tensor x) => scope.Seen(Convolve(x));
+    public Tensor Forward(Tensor x) => scope.End(scope.Seen(Convolve(scope.Begin(x))), Work.Conv(from, kernel));
 
     private Tensor Convolve(Tensor x)
     {
-        var (w, b) = (weight.Value, bias.Value);
+        var (w, b) = (weight.In(x.dtype), bias.In(x.dtype));
         if (kernel == 1 || moreIn + moreOut == 0 || x.device_type != DeviceType.CPU || x.dtype == ScalarType.Float64)
             return functional.conv2d(x, w, b, strides: [stride, stride], padding: [padding, padding]);
         var wide = functional.conv2d(
@@ -87,8 +102,22 @@ public sealed class Norm(ParameterScope scope, long channels, long groups, doubl
     private readonly Parameter weight = scope.Declare("weight", Init.Ones, channels);
     private readonly Parameter bias = scope.Declare("bias", Init.Zeros, channels);
 
-    public Tensor Forward(Tensor x) => scope.Seen(functional.group_norm(x, groups, weight.Value, bias.Value, epsilon));
+    /// <summary>Statistics in float32 at least; the result in x's precision.</summary>
+    public Tensor Forward(Tensor x) => scope.End(scope.Seen(Normalised(scope.Begin(x)).to(x.dtype)));
 
-    /// <summary>SiLU(GN(x)): x·sigmoid(x) after normalisation.</summary>
-    public Tensor ForwardSilu(Tensor x) => functional.silu(Forward(x));
+    /// <summary>SiLU(GN(x)): x·sigmoid(x) after normalisation. One kernel on CPU, unless somebody looks at what lies between.</summary>
+    /// <param name="x">[B,C,H,W].</param>
+    /// <param name="toFloat">Whether the result is float32 where x is bfloat16.</param>
+    public Tensor ForwardSilu(Tensor x, bool toFloat = false)
+    {
+        x = scope.Begin(x);
+        if (scope.Into.Tap is null && NormSilu.Takes(x))
+            return scope.End(NormSilu.Apply(x, groups, weight.Value, bias.Value, epsilon, toFloat));
+        using var inside = NewDisposeScope();
+        var y = functional.silu(scope.Seen(Normalised(x)));
+        return scope.End(toFloat ? y : y.to(x.dtype)).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Normalised(Tensor x) =>
+        functional.group_norm(x.dtype == ScalarType.BFloat16 ? x.to(ScalarType.Float32) : x, groups, weight.Value, bias.Value, epsilon);
 }

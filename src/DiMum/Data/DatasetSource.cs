@@ -4,10 +4,10 @@ namespace DiMum.Data;
 public static class DatasetSource
 {
     /// <summary>The names <see cref="Load"/> knows.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["digits", "cifar10", "mnist", "fashion-mnist", "image-folder"];
+    public static IReadOnlyList<string> Names { get; } = ["digits", "mini-canvas", "cifar10", "mnist", "fashion-mnist", "image-folder"];
 
     /// <summary>
-    /// Loads a data set by name. <c>digits</c> is built in and has no use for a path; the others are read from the folder
+    /// Loads a data set by name. <c>digits</c> and <c>mini-canvas</c> are built in and have no use for a path; the others are read from the folder
     /// <paramref name="path"/>.
     /// </summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
@@ -21,6 +21,7 @@ public static class DatasetSource
         name switch
         {
             "digits" => Sized(Digits.Load(), size),
+            "mini-canvas" => Sized(MiniCanvas.MiniCanvasSet.Load(), size),
             "cifar10" => Sized(Cifar10.Load(Required(name, path, $" (official archive: {Cifar10.Source}; unpack it)")), size),
             "mnist" or "fashion-mnist" => Sized(Idx.Load(Required(name, path, " (the four IDX files, plain or .gz)"), name), size),
             "image-folder" => ImageFolder.Load(

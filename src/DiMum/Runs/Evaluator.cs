@@ -2,6 +2,7 @@ using DiMum.Data;
 using DiMum.Diffusion;
 using DiMum.Diffusion.Samplers;
 using DiMum.Metrics;
+using DiMum.Runs.Subjects;
 using MathNet.Numerics.LinearAlgebra;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -47,11 +48,10 @@ internal sealed record Classes(IReadOnlyList<string> Names, int Unlearned, IRead
 /// <summary>Measures a model: generates images, classifies them, compares features. Same start noise for every model (common random numbers).</summary>
 internal sealed class Evaluator(
     Experiment experiment,
-    Classes classes,
+    Workbench bench,
+    ISubject subject,
     Generation generation,
-    ImageClassifier classifier,
-    string classifierIdentity,
-    Dataset retain,
+    Classifiers by,
     CancellationToken cancel
 )
 {
@@ -59,6 +59,11 @@ internal sealed class Evaluator(
     private readonly Seed seed = new Seed(experiment.Seed).At("evaluate");
     private readonly Lock gate = new();
     private Frechet? reference;
+
+    private readonly Classes classes = bench.Classes;
+    private readonly Dataset retain = bench.Retain;
+    private readonly ImageClassifier classifier = by.Classes;
+    private readonly string classifierIdentity = by.Identity;
 
     /// <summary>AR of the unlearned class, its samples as a strip; with <paramref name="full"/> also retained accuracy, Fréchet distance and a grid of all classes.</summary>
     public Evaluation Evaluate(IDenoiser model, StageFolder stage, int step, bool full)
@@ -76,9 +81,10 @@ internal sealed class Evaluator(
         if (!full)
             return new(step, ar, alternative, null, null, null, stage.Relative(strip));
         var (accuracy, frechet, retained, asked) = Retained(model, of);
+        var objects = by.Objects is null ? null : ObjectAccuracy(retained, asked, of);
         var grid = $"grid-{step:D7}.png";
         Grid(unlearned, retained, asked, stage.File(grid));
-        return new(step, ar, alternative, accuracy, frechet, stage.Relative(grid), stage.Relative(strip));
+        return new(step, ar, alternative, accuracy, frechet, stage.Relative(grid), stage.Relative(strip), objects);
     }
 
     private int Scale => Math.Max(1, 32 / retain.Height);
@@ -167,6 +173,34 @@ internal sealed class Evaluator(
         ImageWriter.Grid(Pixels.ToBytes(cat(rows)), columns, Scale, path);
     }
 
+    // The objects of a class in turn.
+    private long[] Conditions(long[] asked)
+    {
+        var seen = new Dictionary<long, int>();
+        return
+        [
+            .. asked.Select(c =>
+            {
+                var n = seen.GetValueOrDefault(c);
+                seen[c] = n + 1;
+                return (long)subject.Condition((int)c, n);
+            }),
+        ];
+    }
+
+    private Measured ObjectAccuracy(Tensor images, long[] asked, string of)
+    {
+        var predicted = ClassifierTraining.Predict(by.Objects!, images);
+        var right = predicted.Zip(Conditions(asked)).LongCount(pair => pair.First == pair.Second % bench.Objects);
+        return AccuracyRate.Of(right, asked.Length, "object accuracy under retained prompts (exact Clopper–Pearson 95 %)", of);
+    }
+
     private Tensor Generate(IDenoiser model, long[] conditions, string purpose) =>
-        generation.Images(model, conditions, (retain.Channels, retain.Height, retain.Width), seed.At(purpose), cancel);
+        generation.Images(model, Conditions(conditions), subject.Shape, seed.At(purpose), cancel);
 }
+
+/// <summary>The networks that measure.</summary>
+/// <param name="Classes">Of classes, or of styles.</param>
+/// <param name="Identity">Of that one.</param>
+/// <param name="Objects">Of objects; null where conditions have none.</param>
+internal sealed record Classifiers(ImageClassifier Classes, string Identity, ImageClassifier? Objects);

@@ -34,12 +34,13 @@ public sealed record Experiment
     public UnlearnSettings Unlearn { get; init; } = new();
     public AttackSettings Attack { get; init; } = new();
     public EvaluateSettings Evaluate { get; init; } = new();
+    public CanvasSettings Canvas { get; init; } = new();
 }
 
 /// <summary>Which images.</summary>
 public sealed record DataSettings
 {
-    /// <summary>digits (built in), cifar10, mnist, fashion-mnist or image-folder.</summary>
+    /// <summary>digits and mini-canvas (built in), unlearn-canvas (planned only), cifar10, mnist, fashion-mnist or image-folder.</summary>
     public string Name { get; init; } = "digits";
 
     /// <summary>Folder of the files; digits needs none.</summary>

@@ -3,6 +3,7 @@ using System.Globalization;
 using DiMum.Checkpoints;
 using DiMum.Diffusion;
 using DiMum.Nets;
+using DiMum.StableDiffusion;
 using DiMum.Unlearning;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -84,7 +85,12 @@ internal sealed class TrainingLoop(IRunObserver observer, CancellationToken canc
         new()
         {
             ["format"] = "dimum-model-1",
-            ["network"] = plan.Model is ClassConditionalUNet unet ? unet.Config.ToString() : plan.Model.GetType().Name,
+            ["network"] = plan.Model switch
+            {
+                ClassConditionalUNet unet => unet.Config.ToString(),
+                TextConditionedDenoiser text => text.UNet.Config.ToString(),
+                _ => plan.Model.GetType().Name,
+            },
             ["stage"] = plan.Stage.Name,
             ["key"] = plan.Stage.Key,
             ["iterations"] = plan.Settings.Iterations.ToString(CultureInfo.InvariantCulture),

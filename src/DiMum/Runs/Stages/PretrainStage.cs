@@ -19,9 +19,10 @@ internal sealed class PretrainStage(StageContext context)
         if (stage.Done)
             return (stage, context.Skip<Outcome>(stage, Describe));
 
-        using var model = bench.NewNetwork("pretrain/init");
-        var batches = bench.Batches("pretrain", e.Pretrain.BatchSize);
-        using var rule = DiMRA.Rule(model, bench.Schedule, batches, Pairing.Train(bench.Train), e.Pretrain.Clip); // the same loss, on all of D
+        var subject = context.Subject;
+        using var model = subject.NewNetwork("pretrain/init");
+        var batches = bench.Batches("pretrain", e.Pretrain.BatchSize, subject.Code);
+        using var rule = DiMRA.Rule(model, bench.Schedule, batches, Pairing.Train(subject.Pairs), e.Pretrain.Clip); // the same loss, on all of D
         var trained = context.Train(
             new(
                 stage,
@@ -41,10 +42,10 @@ internal sealed class PretrainStage(StageContext context)
     }
 
     /// <summary>The pre-trained network, as unlearning and synthesis start from it.</summary>
-    public ClassConditionalUNet Load(string purpose)
+    public ITrainableDenoiser Load(string purpose)
     {
         var (stage, _) = Run();
-        var model = context.Bench.NewNetwork(purpose);
+        var model = context.Subject.NewNetwork(purpose);
         ModelFile.Read(stage.Model, model.Parameters, context.Experiment.Unlearn.Start == StartWeights.Ema);
         return model;
     }

@@ -12,22 +12,32 @@ internal sealed class StageKeys(Workbench bench, string folder)
 
     public StageFolder Classifier() => Stage("classifier", bench.DataHash, Experiment.Classifier, Experiment.Data.Flip, Experiment.Seed);
 
+    /// <summary>The classifier of objects, where every style has them.</summary>
+    public StageFolder ObjectClassifier() =>
+        Stage("classifier-objects", bench.DataHash, Experiment.Classifier, Experiment.Data.Flip, Experiment.Seed);
+
+    /// <summary>Autoencoder and text encoder.</summary>
+    public StageFolder Components() => Stage("components", bench.DataHash, Experiment.Canvas);
+
     public StageFolder Pretrain() =>
         Stage(
             "pretrain",
-            bench.DataHash,
-            Experiment.Data.Flip,
-            Experiment.Network,
-            Experiment.Diffusion,
-            Experiment.Pretrain with
-            {
-                CheckpointEvery = 1,
-            },
-            Experiment.Unlearn.Start,
-            Experiment.Evaluate,
-            Experiment.Sampling,
-            Experiment.Classifier,
-            bench.Classes.Unlearned
+            [
+                bench.DataHash,
+                Experiment.Data.Flip,
+                Experiment.Network,
+                Experiment.Diffusion,
+                Experiment.Pretrain with
+                {
+                    CheckpointEvery = 1,
+                },
+                Experiment.Unlearn.Start,
+                Experiment.Evaluate,
+                Experiment.Sampling,
+                Experiment.Classifier,
+                bench.Classes.Unlearned,
+                .. bench.IsCanvas ? new object[] { Experiment.Canvas } : [],
+            ]
         );
 
     public StageFolder Unlearn(MethodSettings settings) =>

@@ -282,7 +282,7 @@ let ``weights are selected by name: all, cross-attention, patterns, exceptions``
 let private loaded loader seed =
     Lib.SeededBatches(
         World.schedule,
-        Lib.DrawSettings(BatchSize = 4, DropProbability = 0.0, Flip = (loader = Lib.Loader.FrozenFlips), Loader = loader),
+        Lib.DrawSettings(BatchSize = 4, DropProbability = 0.0, Flip = (loader = Lib.Loader.WholeEpochs), Loader = loader),
         Lib.Seed seed,
         torch.CPU
     )
@@ -311,7 +311,7 @@ let ``frozen mirroring shows an image one way only, in every epoch`` (seed: Posi
     use scope = torch.NewDisposeScope()
     use data = World.data (int64 seed.Get)
     let pairing = Lib.Pairing.Retain(data, World.unlearned)
-    let source = loaded Lib.Loader.FrozenFlips (int64 seed.Get)
+    let source = loaded Lib.Loader.WholeEpochs (int64 seed.Get)
 
     let shown =
         [ for step in 0 .. 5 * pairing.Count / 4 do

@@ -129,6 +129,17 @@ let private esd (balance: Loss.Balance) (scene: Scene) held =
 
     [ fun theta -> balance.Unlearning * erased theta + balance.Retain * retainLoss scene theta ]
 
+/// The toy's fresh weights are zeros.
+let private badTeacher (balance: Loss.Balance) (scene: Scene) held =
+    let taught teacher draws theta =
+        Loss.towards Loss.SumPerImage scene.Table (Loss.predict scene.Table (net teacher)) (net theta) draws
+
+    let nothing = Array.zeroCreate Toy.parameters
+
+    [ fun theta ->
+          balance.Retain * taught held scene.Draws.Retain theta
+          + balance.Unlearning * taught nothing scene.Draws.Unlearning theta ]
+
 let private retainOnly name =
     { Name = name
       Unlearns = None
@@ -177,6 +188,11 @@ let methods =
         Relabels = false
         Frozen = false
         Losses = fun balance scene _ -> [ fun theta -> Loss.ascent bothSums balance scene.Table (net theta) scene.Draws ] }
+      { Name = "bad-teacher"
+        Unlearns = Some "forget"
+        Relabels = false
+        Frozen = true
+        Losses = badTeacher }
       retainOnly "fine-tune-retain"
       retainOnly "retrain" ]
 

@@ -1,3 +1,5 @@
+using DiMum.Data.MiniCanvas;
+
 namespace DiMum.Data;
 
 /// <summary>Data sets by the names configurations use.</summary>
@@ -21,7 +23,7 @@ public static class DatasetSource
         name switch
         {
             "digits" => Sized(Digits.Load(), size),
-            "mini-canvas" => Sized(MiniCanvas.MiniCanvasSet.Load(), size),
+            "mini-canvas" => Sized(CanvasData.Load(), size),
             "cifar10" => Sized(Cifar10.Load(Required(name, path, $" (official archive: {Cifar10.Source}; unpack it)")), size),
             "mnist" or "fashion-mnist" => Sized(Idx.Load(Required(name, path, " (the four IDX files, plain or .gz)"), name), size),
             "image-folder" => ImageFolder.Load(

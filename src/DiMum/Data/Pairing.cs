@@ -110,11 +110,21 @@ public sealed class PairReader(Pairing pairing, Seed seed)
     private readonly ShuffledOrder? conditions = pairing.ConditionCount is { } n ? new(n, seed.At(pairing.Name + "/conditions")) : null;
 
     /// <summary>Images uint8 [B,C,H,W] and conditions [B,…] of step <paramref name="step"/>.</summary>
-    public (Tensor Images, Tensor Conditions) Batch(long step, int size) =>
-        pairing.Gather(order.At(step * size, size), conditions?.At(step * size, size));
+    /// <param name="step">From 0.</param>
+    /// <param name="size">B.</param>
+    /// <param name="wholeEpochs">Whether an epoch ends with the smaller batch that is left of it, instead of running into the next.</param>
+    public (Tensor Images, Tensor Conditions) Batch(long step, int size, bool wholeEpochs = false)
+    {
+        var (start, length) = Span(step, size, wholeEpochs);
+        return pairing.Gather(order.At(start, length), conditions?.At(start, length));
+    }
 
     /// <summary>Places of step <paramref name="step"/>'s images in the pairing.</summary>
-    public long[] Places(long step, int size) => order.At(step * size, size);
+    public long[] Places(long step, int size, bool wholeEpochs = false)
+    {
+        var (start, length) = Span(step, size, wholeEpochs);
+        return order.At(start, length);
+    }
 
     /// <summary>The first <paramref name="size"/> images in the data set's order, or all where it has fewer: no shuffling.</summary>
     public (Tensor Images, Tensor Conditions) First(int size)
@@ -131,5 +141,15 @@ public sealed class PairReader(Pairing pairing, Seed seed)
             var n = Math.Min(size, pairing.Count - from);
             yield return pairing.Gather(order.At(from, n), conditions?.At(from, n));
         }
+    }
+
+    // Where step's images begin in the endless order, and how many they are.
+    private (long Start, int Length) Span(long step, int size, bool wholeEpochs)
+    {
+        if (!wholeEpochs)
+            return (step * size, size);
+        var steps = (pairing.Count + size - 1) / size;
+        var from = step % steps * size;
+        return (step / steps * pairing.Count + from, (int)Math.Min(size, pairing.Count - from));
     }
 }

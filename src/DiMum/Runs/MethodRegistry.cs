@@ -29,6 +29,7 @@ public static class MethodRegistry
             Published(s, "its released code is tied to text prompts", new ConceptAblation(Balance(s, 0, 1), s.AblationTarget)),
         ["gradient-ascent"] = s => Published(s, "it has no code of its own", new GradientAscent(Balance(s, 1, 1))),
         ["fine-tune-retain"] = s => Published(s, "it has no code of its own", new RetainOnly(FromScratch: false)),
+        ["bad-teacher"] = s => Published(s, "it was released for classifiers alone", new BadTeacher(Balance(s, 1, 1))),
         ["retrain"] = s => Published(s, "it has no code of its own", new RetainOnly(FromScratch: true)),
     };
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using DiMum.Attacks;
+using DiMum.Data.MiniCanvas;
 using DiMum.Nets;
 
 namespace DiMum.Runs;
@@ -52,6 +53,7 @@ public static class Plan
         var (size, channels, classes) = e.Data.Name switch
         {
             "digits" => (e.Data.Size ?? 8, 1, 10),
+            "mini-canvas" => (e.Data.Size ?? 32, 3, CanvasData.Cells.Count),
             "cifar10" => (e.Data.Size ?? 32, 3, 10),
             "mnist" or "fashion-mnist" => (e.Data.Size ?? 28, 1, 10),
             _ => (e.Data.Size ?? 32, 3, 10),

@@ -7,6 +7,7 @@ namespace DiMum.Runs;
 public static class Presets
 {
     private const string Prefix = "presets/";
+    private const string MethodPrefix = Prefix + "methods/"; // of MethodPresets
 
     /// <summary>Names of the built-in presets.</summary>
     public static IReadOnlyList<string> Names { get; } =
@@ -14,7 +15,7 @@ public static class Presets
         .. Assembly
             .GetExecutingAssembly()
             .GetManifestResourceNames()
-            .Where(n => n.StartsWith(Prefix, StringComparison.Ordinal))
+            .Where(n => n.StartsWith(Prefix, StringComparison.Ordinal) && !n.StartsWith(MethodPrefix, StringComparison.Ordinal))
             .Select(n => Path.GetFileNameWithoutExtension(n))
             .Order(StringComparer.Ordinal),
     ];
@@ -45,6 +46,7 @@ public static class Presets
                 tree,
                 setting.StartsWith("data=", StringComparison.Ordinal) ? "data.path=" + setting["data=".Length..] : setting
             );
+        MethodPresets.Fill(tree, source);
         return Validate.Checked(YamlRecord.Bind<Experiment>(tree, source));
     }
 

@@ -56,7 +56,7 @@ public sealed class Run : IDisposable
     public ClassifierResult Classify() => context.Classify();
 
     /// <summary>Pre-trains on D (Eq. 4) and evaluates.</summary>
-    public Evaluation Pretrain() => pretrain.Run().Outcome.Evaluation;
+    public Evaluation Pretrain() => pretrain.Run().Evaluation;
 
     /// <summary>Unlearns by one method, pre-training first where it is missing.</summary>
     public MethodResult Unlearn(MethodSettings settings) => unlearn.Run(settings).Result;
@@ -66,6 +66,14 @@ public sealed class Run : IDisposable
     {
         var (stage, result) = unlearn.Run(settings);
         return attack.Run(settings.Label, stage.Model, stage.Key, result.Final, assumption);
+    }
+
+    /// <summary>Unlearns by a variant and attacks what it left.</summary>
+    internal (MethodResult Result, AttackResult Attack) Compare(MethodSettings settings, MethodVariant? variant, Assumption assumption)
+    {
+        var (stage, result) = unlearn.Run(settings, variant);
+        var name = variant is null ? settings.Label : $"{settings.Label}-{variant.Name}";
+        return (result, attack.Run(name, stage.Model, stage.Key, result.Final, assumption));
     }
 
     /// <summary>DiMRA against any checkpoint of this experiment's network.</summary>
@@ -95,7 +103,7 @@ public sealed class Run : IDisposable
 
         // Everything is on disk now: read it back in the order of the record.
         var accuracy = Classify();
-        var (_, pretrained) = pretrain.Run();
+        var pretrained = pretrain.Run();
         var methods = planned.Select(m =>
             Unlearn(m) with
             {

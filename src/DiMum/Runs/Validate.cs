@@ -42,6 +42,11 @@ internal static class Validate
             );
         foreach (var share in e.Evaluate.UnlearnAt)
             Share("evaluate.unlearn-at", share);
+        AtLeast("canvas.heads", e.Canvas.Heads, 1);
+        AtLeast("canvas.top-k", e.Canvas.TopK, 1);
+        AtLeast("canvas.text.tokens", e.Canvas.Text.Tokens, 3);
+        AtLeast("canvas.text.iterations", e.Canvas.Text.Iterations, 1);
+        AtLeast("canvas.autoencoder.iterations", e.Canvas.Autoencoder.Iterations, 1);
         Methods(e);
         return e;
     }

@@ -3,7 +3,7 @@ namespace DiMum.Studies;
 /// <summary>Studies by name: a new one is one file and one line here.</summary>
 public static class StudyRegistry
 {
-    public static IReadOnlyList<IStudy> All { get; } = [];
+    public static IReadOnlyList<IStudy> All { get; } = [new DigitsTuning(), new DigitsBaselines(), new Traps.TrapsStudy()];
 
     /// <exception cref="UserError">No study has that name.</exception>
     public static IStudy Find(string name) =>

@@ -30,8 +30,11 @@ public enum Loader
     /// <summary>All of it, shuffled anew every epoch, mirrored anew at each access.</summary>
     Shuffled,
 
-    /// <summary>The same, but whether an image is mirrored is drawn once and stays (Unlearn-Saliency@a6e89fd, Unified-Unlearning@36bb7f6).</summary>
-    FrozenFlips,
+    /// <summary>
+    /// The same, but an epoch's last batch is what is left of it, and whether an image is mirrored is drawn once and stays
+    /// (Unlearn-Saliency@a6e89fd, Unified-Unlearning@36bb7f6: 40 batches of D_u, the last of 8 images).
+    /// </summary>
+    WholeEpochs,
 
     /// <summary>The first B images of the set at every step: unshuffled loaders that are opened anew each time (UnlearnCanvas@920cfd1).</summary>
     FirstBatch,
@@ -110,7 +113,11 @@ public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings,
     }
 
     private (Tensor Images, Tensor Conditions) Read(Pairing pairing, int step) =>
-        settings.Loader == Loader.FirstBatch ? Reader(pairing).First(settings.BatchSize) : Reader(pairing).Batch(step, settings.BatchSize);
+        settings.Loader == Loader.FirstBatch
+            ? Reader(pairing).First(settings.BatchSize)
+            : Reader(pairing).Batch(step, settings.BatchSize, WholeEpochs);
+
+    private bool WholeEpochs => settings.Loader == Loader.WholeEpochs;
 
     private NoisedBatch Noised(Tensor images, Tensor conditions, Generator generator, double dropProbability, bool[]? frozenFlips)
     {
@@ -130,8 +137,13 @@ public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings,
 
     // Drawn from the image's place in the pairing alone; null where each access draws anew.
     private bool[]? FrozenFlips(Pairing pairing, int step) =>
-        settings is { Flip: true, Loader: Loader.FrozenFlips }
-            ? [.. Reader(pairing).Places(step, settings.BatchSize).Select(p => (seed.At(pairing.Name + "/flip", p).Value & 1) == 1)]
+        settings.Flip && WholeEpochs
+            ?
+            [
+                .. Reader(pairing)
+                    .Places(step, settings.BatchSize, WholeEpochs)
+                    .Select(p => (seed.At(pairing.Name + "/flip", p).Value & 1) == 1),
+            ]
             : null;
 
     private Tensor? Keep(int size, double dropProbability, Generator generator)

@@ -15,6 +15,30 @@ internal static class PartMutants
     public static Tensor Fisher(Guidance guidance, UnlearningContext context, Pairing pairing) =>
         new SfrOn(new(1, 1), true, 0.5, 1, guidance).Fisher(context, pairing);
 
+    /// <summary>The library's projection of a gradient on one reference.</summary>
+    public static double[] Project(double[] reference, double[] gradient)
+    {
+        using var scope = NewDisposeScope();
+        using var projection = new GemProjection(tensor(reference).DetachFromDisposeScope());
+        var projected = tensor(gradient);
+        projection.Apply(projected);
+        return projected.data<double>().ToArray();
+    }
+
+    /// <summary>The same, asked whether the gradient of the step before goes against the reference: here that one points the other way.</summary>
+    public static double[] ProjectStale(double[] reference, double[] gradient)
+    {
+        var before = gradient.Select(g => -g).ToArray();
+        return [.. Project(reference, before).Zip(before, (projected, g) => projected - g).Zip(gradient, (change, g) => g + change)];
+    }
+
+    /// <summary>The library's ESD target: η of ε(∅) − η·(ε(c) − ε(∅)).</summary>
+    public static double[] EsdTarget(double eta, double[] concept, double[] nothing)
+    {
+        using var scope = NewDisposeScope();
+        return new Esd(new(0, 1), eta, Guidance.None, 1).Target(tensor(concept), tensor(nothing)).data<double>().ToArray();
+    }
+
     /// <summary>The square of the mean gradient instead of the mean of the squares.</summary>
     public static Tensor FisherOfMean(Guidance guidance, UnlearningContext context, Pairing pairing)
     {

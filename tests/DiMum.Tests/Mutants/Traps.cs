@@ -12,7 +12,6 @@ using static DiMum.Tests.Mutants.MethodMutants;
 using static TorchSharp.torch;
 using Esd = DiMum.Spec.Esd;
 using Method = DiMum.Unlearning.IUnlearningMethod;
-using Scissorhands = DiMum.Spec.Scissorhands;
 
 namespace DiMum.Tests.Mutants;
 
@@ -90,7 +89,13 @@ internal static class Traps
             Plain(new Unlearning.Methods.DiMum(Half)),
             Plain(FirstBatchOnly(new Unlearning.Methods.DiMum(Half)))
         ),
-        Mutant.Of("T7", "the projection sees a stale gradient", PartLaws.projection, Scissorhands.project, (_, gradient) => gradient),
+        Mutant.Of(
+            "T7",
+            "the projection sees the gradient of the step before",
+            PartLaws.projection,
+            PartMutants.Project,
+            PartMutants.ProjectStale
+        ),
         Mutant.Of(
             "T8",
             "one weight on the other term",
@@ -155,8 +160,8 @@ internal static class Traps
             "T21",
             "ESD's η of one form in the other",
             PartLaws.esdForms,
-            new PartLaws.EsdForms(FromNull, FromConcept),
-            new PartLaws.EsdForms(FromNull, (eta, concept, nothing) => FromConcept(eta - 1, concept, nothing))
+            new PartLaws.EsdForms(PartMutants.EsdTarget, FromConcept),
+            new PartLaws.EsdForms((eta, concept, nothing) => PartMutants.EsdTarget(1 + eta, concept, nothing), FromConcept)
         ),
         Mutant.Of(
             "T22a",
@@ -190,9 +195,6 @@ internal static class Traps
     private static Tensor SalUnMask(UnlearningContext context) => SalUn.TopMask(MaskedSalUn.Saliency(context), 0.5);
 
     private static Tensor HalfMask(UnlearningContext context) => arange(context.Model.Parameters.Count, ScalarType.Float64).remainder(2);
-
-    private static double[] FromNull(double eta, double[] concept, double[] nothing) =>
-        Esd.target(Esd.Form.NewFromNull(eta), concept, nothing);
 
     private static double[] FromConcept(double eta, double[] concept, double[] nothing) =>
         Esd.target(Esd.Form.NewFromConcept(eta), concept, nothing);

@@ -26,7 +26,7 @@ public class MethodSettingsTests
         Assert.That(Made(line).Source, Does.EndWith(balance));
 
     [TestCase("name: SalUn", "as published", Loader.Shuffled)]
-    [TestCase("name: SalUn, reading: as-released", "as released (Unlearn-Saliency@a6e89fd)", Loader.FrozenFlips)]
+    [TestCase("name: SalUn, reading: as-released", "as released (Unlearn-Saliency@a6e89fd)", Loader.WholeEpochs)]
     [TestCase("name: SalUn, reading: as-released-in-unlearn-canvas", "as released (UnlearnCanvas@920cfd1)", Loader.FirstBatch)]
     [TestCase("name: ESD, reading: as-released", "as released (erasing@a2189e9)", Loader.Shuffled)]
     [TestCase("name: Scissorhands, reading: as-released-in-unlearn-canvas", "as released (UnlearnCanvas@920cfd1)", Loader.FirstBatch)]

@@ -6,18 +6,32 @@ using DiMum.Unlearning;
 
 namespace DiMum.Runs.Stages;
 
-/// <summary>Pre-training on D (Eq. 4), then its evaluation.</summary>
+/// <summary>Pre-training on D (Eq. 4), then its evaluation: two stages, because the second alone depends on what is unlearned.</summary>
 internal sealed class PretrainStage(StageContext context)
 {
     /// <param name="SecondsPerStep">Training alone, without evaluation.</param>
     internal sealed record Outcome(double SecondsPerStep, Evaluation Evaluation);
 
-    public (StageFolder Stage, Outcome Outcome) Run()
+    private sealed record Weights(double SecondsPerStep);
+
+    public Outcome Run()
+    {
+        var stage = context.Keys.EvaluatePretrained();
+        if (stage.Done)
+            return context.Skip<Outcome>(stage, Describe);
+        var seconds = Train().Result<Weights>().SecondsPerStep;
+        using var model = Load("pretrain/init");
+        context.Observer.Begin(stage.Name, 0, 1);
+        var evaluation = context.Evaluator.Evaluate(model, stage, context.Experiment.Pretrain.Iterations, full: true);
+        return context.Complete(stage, new Outcome(seconds, evaluation), Describe);
+    }
+
+    private StageFolder Train()
     {
         var (bench, e) = (context.Bench, context.Experiment);
         var stage = context.Keys.Pretrain();
         if (stage.Done)
-            return (stage, context.Skip<Outcome>(stage, Describe));
+            return stage;
 
         var subject = context.Subject;
         using var model = subject.NewNetwork("pretrain/init");
@@ -35,16 +49,14 @@ internal sealed class PretrainStage(StageContext context)
                 null
             )
         );
-        if (e.Unlearn.Start == StartWeights.Ema)
-            ModelFile.Read(stage.Model, model.Parameters, average: true);
-        var evaluation = context.Evaluator.Evaluate(model, stage, e.Pretrain.Iterations, full: true);
-        return (stage, context.Complete(stage, new Outcome(trained.Seconds / e.Pretrain.Iterations, evaluation), Describe));
+        context.Complete(stage, new Weights(trained.Seconds / e.Pretrain.Iterations), w => $"{1000 * w.SecondsPerStep:f1} ms a step");
+        return stage;
     }
 
     /// <summary>The pre-trained network, as unlearning and synthesis start from it.</summary>
     public ITrainableDenoiser Load(string purpose)
     {
-        var (stage, _) = Run();
+        var stage = Train();
         var model = context.Subject.NewNetwork(purpose);
         ModelFile.Read(stage.Model, model.Parameters, context.Experiment.Unlearn.Start == StartWeights.Ema);
         return model;

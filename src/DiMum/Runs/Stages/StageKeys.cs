@@ -19,6 +19,7 @@ internal sealed class StageKeys(Workbench bench, string folder)
     /// <summary>Autoencoder and text encoder.</summary>
     public StageFolder Components() => Stage("components", bench.DataHash, Experiment.Canvas);
 
+    /// <summary>The weights, which know nothing of what will be unlearned: experiments on several classes share them.</summary>
     public StageFolder Pretrain() =>
         Stage(
             "pretrain",
@@ -31,17 +32,16 @@ internal sealed class StageKeys(Workbench bench, string folder)
                 {
                     CheckpointEvery = 1,
                 },
-                Experiment.Unlearn.Start,
-                Experiment.Evaluate,
-                Experiment.Sampling,
-                Experiment.Classifier,
-                bench.Classes.Unlearned,
                 .. bench.IsCanvas ? new object[] { Experiment.Canvas } : [],
             ]
         );
 
-    public StageFolder Unlearn(MethodSettings settings) =>
-        Stage($"unlearn-{settings.Label}", Pretrain().Key, settings, string.Join(',', bench.Classes.Alternative));
+    public StageFolder EvaluatePretrained() => Stage("evaluate-pretrained", Start, Measures);
+
+    public StageFolder Unlearn(MethodSettings settings, MethodVariant? variant = null) =>
+        variant is null
+            ? Stage($"unlearn-{settings.Label}", Start, Measures, settings)
+            : Stage($"unlearn-{settings.Label}-{variant.Name}", Start, Measures, settings);
 
     /// <param name="name">Of the attacked model, for people.</param>
     /// <param name="modelKey">What decides its weights.</param>
@@ -55,15 +55,25 @@ internal sealed class StageKeys(Workbench bench, string folder)
                 Methods = [],
                 CheckpointEvery = 1,
             },
-            assumption == Assumption.Synthesised ? Pretrain().Key : "",
-            Experiment.Evaluate,
-            Experiment.Sampling
+            assumption == Assumption.Synthesised ? Start : "",
+            Measures
         );
 
-    public StageFolder Synthesise() => Stage("synthesise", Pretrain().Key, Experiment.Sampling);
+    public StageFolder Synthesise() => Stage("synthesise", Start, Experiment.Sampling, bench.Classes.Unlearned);
 
-    public StageFolder Evaluate(string name, string modelKey) =>
-        Stage($"evaluate-{name}", modelKey, Experiment.Evaluate, Experiment.Sampling, Classifier().Key);
+    public StageFolder Evaluate(string name, string modelKey) => Stage($"evaluate-{name}", modelKey, Measures);
+
+    // The weights that unlearning and synthesis start from.
+    private string Start => $"{Pretrain().Key} {Experiment.Unlearn.Start}";
+
+    // What decides a measurement besides the model: images, sampler, classifier, and which classes are asked for.
+    private string Measures =>
+        StageFolder.KeyOf(
+            Experiment.Evaluate,
+            Experiment.Sampling,
+            Classifier().Key,
+            $"{bench.Classes.Unlearned} → {string.Join(',', bench.Classes.Alternative)}"
+        );
 
     private StageFolder Stage(string name, params object[] parts) =>
         new(

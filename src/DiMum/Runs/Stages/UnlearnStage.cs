@@ -8,11 +8,13 @@ namespace DiMum.Runs.Stages;
 /// <summary>Unlearning by one method, from the pre-trained weights or, for retraining, from fresh ones.</summary>
 internal sealed class UnlearnStage(StageContext context, PretrainStage pretrain)
 {
-    public (StageFolder Stage, MethodResult Result) Run(MethodSettings settings)
+    /// <param name="settings">Which method, with which numbers.</param>
+    /// <param name="variant">Another method in its place, for studies.</param>
+    public (StageFolder Stage, MethodResult Result) Run(MethodSettings settings, MethodVariant? variant = null)
     {
-        var method = MethodRegistry.Create(settings);
-        var stage = context.Keys.Unlearn(settings);
-        var before = method.StartsFromScratch ? null : pretrain.Run().Outcome.Evaluation;
+        var method = variant?.Change(MethodRegistry.Create(settings)) ?? MethodRegistry.Create(settings);
+        var stage = context.Keys.Unlearn(settings, variant);
+        var before = method.StartsFromScratch ? null : pretrain.Run().Evaluation;
         if (stage.Done)
             return (stage, context.Skip<MethodResult>(stage, Describe));
 

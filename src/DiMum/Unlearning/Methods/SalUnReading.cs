@@ -3,7 +3,7 @@ using DiMum.Diffusion;
 namespace DiMum.Unlearning.Methods;
 
 /// <summary>
-/// SalUn as published and in its two released programs. The CIFAR-10 program differs in its frozen mirroring alone; the benchmark's copy tests a
+/// SalUn as published and in its two released programs. The CIFAR-10 program differs in its loader alone (mirroring drawn once, the last batch of an epoch smaller); the benchmark's copy tests a
 /// name against tensors, so its mask (which selects the smallest gradients) is never applied, and its loaders give the first batch at every step.
 /// </summary>
 /// <param name="Reading">In words.</param>
@@ -39,7 +39,7 @@ public sealed record SalUnReading(
         return reading switch
         {
             MethodReading.AsPublished => published,
-            MethodReading.AsReleased => published with { Loader = Loader.FrozenFlips },
+            MethodReading.AsReleased => published with { Loader = Loader.WholeEpochs },
             _ => published with
             {
                 Repository = MethodReadings.UnlearnCanvas,

@@ -20,12 +20,12 @@ public sealed record SfrOn(Balance Balance, bool Decay, double Lambda, double? G
 {
     private const string Repository = "Unified-Unlearning-w-Remain-Geometry@36bb7f6";
 
-    /// <summary>Released: mirrored images stay mirrored. The released program stops before training unless its configuration gets a «gamma».</summary>
+    /// <summary>Released: mirrored images stay mirrored, and an epoch's last batch is smaller. The released program stops before training unless its configuration gets a «gamma».</summary>
     public MethodReading Read { get; init; } = MethodReading.AsPublished;
 
     public string Name => "SFR-on";
     public string Reading => Read.Text(Repository + ", with the missing «gamma» of its configuration added");
-    public Loader Loader => Read == MethodReading.AsPublished ? Loader.Shuffled : Loader.FrozenFlips;
+    public Loader Loader => Read == MethodReading.AsPublished ? Loader.Shuffled : Loader.WholeEpochs;
     public string Source => FormattableString.Invariant($"arXiv 2409.19732, {Repository}; λ={Lambda:g} γ={Gamma:g}, {Balance}");
     public int UpdatesPerIteration => 2;
 

@@ -1,0 +1,99 @@
+using DiMum.Data;
+using DiMum.Diffusion;
+using DiMum.Optimization;
+using DiMum.Runs;
+using DiMum.Unlearning;
+using DiMum.Unlearning.Methods;
+using static TorchSharp.torch;
+
+namespace DiMum.Studies.Traps;
+
+/// <summary>One trap put into a published reading, everything else as it is.</summary>
+/// <param name="Trap">T1…T23.</param>
+/// <param name="What">What is switched.</param>
+/// <param name="Method">Whose published reading.</param>
+/// <param name="Settings">The switch as settings, where it is one.</param>
+/// <param name="Variant">The switch as a variant of the method, where no setting reaches it.</param>
+internal sealed record TrapSwitch(
+    string Trap,
+    string What,
+    string Method,
+    Func<MethodSettings, MethodSettings> Settings,
+    MethodVariant? Variant = null
+);
+
+/// <summary>The switches whose effect on AR is measured.</summary>
+internal static class TrapSwitches
+{
+    public static IReadOnlyList<TrapSwitch> All { get; } =
+    [
+        new("T1", "relabel term as a sum per image (64 times its mean here)", "SalUn", s => s with { Unlearning = 64 }),
+        Of("T2", "mask, then clip", "SalUn", "mask-then-clip", m => new Remasked((SalUn)m, SalUn.TopMask, ClipsLast: true)),
+        new("T3, T4", "the mask without effect", "SalUn", s => s with { MaskRatio = 0 }),
+        Of(
+            "T5",
+            "mask of the smallest gradients",
+            "SalUn",
+            "smallest",
+            m => new Remasked((SalUn)m, (score, ratio) => SalUn.TopMask(score.neg(), ratio), ClipsLast: false)
+        ),
+        Of("T6", "the first batch at every step", "SalUn", "first-batch", m => FirstBatch((SalUn)m)),
+        new("T7", "no projection", "Scissorhands", s => s with { ProjectEvery = 0 }),
+        new("T8", "the small weight on the other term", "SalUn", s => s with { Retain = s.Unlearning, Unlearning = s.Retain }),
+        Of("T9", "the inner loop's moments stay in Adam", "EraseDiff", "shared-moments", m => SharedMoments((EraseDiff)m)),
+        new("T10", "mask from unguided gradients", "SFR-on", s => s with { MaskGuidanceWeight = 0 }),
+        Of("T22", "target from a frozen copy", "SalUn", "frozen-target", m => new FrozenTarget((SalUn)m)),
+    ];
+
+    private static TrapSwitch Of(string trap, string what, string method, string name, Func<IUnlearningMethod, IUnlearningMethod> change) =>
+        new(trap, what, method, s => s, new MethodVariant(name, change));
+
+    private static SalUn FirstBatch(SalUn method) => method with { Read = method.Read with { Loader = Loader.FirstBatch } };
+
+    private static EraseDiff SharedMoments(EraseDiff method) => method with { Loop = method.Loop with { SharedMoments = true } };
+
+    /// <summary>SalUn with a mask of another choice, or clipped after it.</summary>
+    private sealed record Remasked(SalUn Of, Func<Tensor, double, Tensor> Choose, bool ClipsLast) : IUnlearningMethod
+    {
+        public string Name => Of.Name;
+        public string Reading => Of.Reading;
+        public string Source => Of.Source;
+
+        public IUpdateRule Prepare(UnlearningContext context)
+        {
+            using var score = Of.Saliency(context);
+            var mask = Choose(score, Of.MaskRatio!.Value).DetachFromDisposeScope();
+            if (!ClipsLast)
+                return Of.Rule(context, mask);
+            var transform = context.Selection.ThenMask(mask).ThenClip(context.ClipNorm);
+            var plain = Of.Rule(context, null);
+            return new UpdateRule(k => plain.Updates(k).Select(update => update with { Transform = transform }), mask, plain);
+        }
+    }
+
+    /// <summary>SalUn whose target comes from the weights before unlearning.</summary>
+    private sealed record FrozenTarget(SalUn Of) : IUnlearningMethod
+    {
+        public string Name => Of.Name;
+        public string Reading => Of.Reading;
+        public string Source => Of.Source;
+
+        public IUpdateRule Prepare(UnlearningContext context)
+        {
+            var frozen = new FrozenWeights(context.Model);
+            using var score = Of.Saliency(context);
+            var mask = SalUn.TopMask(score, Of.MaskRatio!.Value).DetachFromDisposeScope();
+            return new UpdateRule(k => [new(() => Loss(context, frozen, k), context.Clip.ThenMask(mask))], frozen, mask);
+        }
+
+        private Tensor Loss(UnlearningContext context, FrozenWeights frozen, int iteration)
+        {
+            var batch = context.Batches.Next(context.Forget, iteration);
+            var benign = batch.Under(context.Batches.Redrop(context.Alternative(batch.Condition, iteration), "alternative", iteration));
+            var target = frozen.Under(() => EpsilonLoss.Predict(context.Model, context.Schedule, benign));
+            var output = EpsilonLoss.Predict(context.Model, context.Schedule, batch);
+            return Of.Balance.Unlearning * EpsilonLoss.SquaredError(target, output, LossReduction.MeanAll)
+                + Of.Balance.Retain * context.Loss(context.Retain, iteration);
+        }
+    }
+}

@@ -66,6 +66,17 @@ public sealed class Dataset : IDisposable
         return new Dataset(name, Images.index_select(0, index), Labels.index_select(0, index), ClassNames);
     }
 
+    /// <summary>The same images under other labels; shares their memory and must be disposed of before it.</summary>
+    /// <param name="name">Of the result.</param>
+    /// <param name="labelOf">From label to label.</param>
+    /// <param name="classNames">Of the new labels.</param>
+    public Dataset Relabelled(string name, Func<int, int> labelOf, IReadOnlyList<string> classNames)
+    {
+        using var scope = NewDisposeScope();
+        var labels = LabelArray().Select(label => (long)labelOf((int)label)).ToArray();
+        return new Dataset(name, Images.alias(), tensor(labels, ScalarType.Int64, Labels.device), classNames);
+    }
+
     /// <summary>The same images on another device.</summary>
     public Dataset To(Device device) => new(Name, Images.to(device, copy: true), Labels.to(device, copy: true), ClassNames);
 

@@ -23,7 +23,7 @@ public static class DatasetSource
         name switch
         {
             "digits" => Sized(Digits.Load(), size),
-            "mini-canvas" => Sized(CanvasData.Load(), size),
+            "mini-canvas" => Sized(MiniCanvasSet.Load(), size),
             "cifar10" => Sized(Cifar10.Load(Required(name, path, $" (official archive: {Cifar10.Source}; unpack it)")), size),
             "mnist" or "fashion-mnist" => Sized(Idx.Load(Required(name, path, " (the four IDX files, plain or .gz)"), name), size),
             "image-folder" => ImageFolder.Load(

@@ -53,7 +53,7 @@ public static class Plan
         var (size, channels, classes) = e.Data.Name switch
         {
             "digits" => (e.Data.Size ?? 8, 1, 10),
-            "mini-canvas" => (e.Data.Size ?? 32, 3, CanvasData.Cells.Count),
+            "mini-canvas" => (e.Data.Size ?? 32, 3, MiniCanvasSet.Cells.Count),
             "cifar10" => (e.Data.Size ?? 32, 3, 10),
             "mnist" or "fashion-mnist" => (e.Data.Size ?? 28, 1, 10),
             _ => (e.Data.Size ?? 32, 3, 10),

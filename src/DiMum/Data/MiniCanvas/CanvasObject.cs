@@ -12,8 +12,7 @@ internal sealed record CanvasPart(Shape Shape, double Hue, double Saturation, do
 internal sealed record CanvasObject(string Name, double Tilt, params CanvasPart[] Parts)
 {
     /// <summary>The objects in the order of their labels.</summary>
-    public static IReadOnlyList<CanvasObject> All { get; } =
-        [Boat(), Butterfly(), Cup(), Fish(), Flower(), House(), Star(), Tree()];
+    public static IReadOnlyList<CanvasObject> All { get; } = [Boat(), Butterfly(), Cup(), Fish(), Flower(), House(), Star(), Tree()];
 
     private static CanvasObject Boat() =>
         new(

@@ -10,14 +10,14 @@ internal sealed record CanvasStyle(string Name, Func<CanvasScene, CanvasRandom, 
 {
     /// <summary>The styles in the order of their labels: alphabetical, as UnlearnCanvas's.</summary>
     public static IReadOnlyList<CanvasStyle> All { get; } =
-        [
-            new("Abstractionism", DrawnStyles.Abstractionism),
-            new("Cartoon", DrawnStyles.Cartoon),
-            new("Mosaic", PaintedStyles.Mosaic),
-            new("Neon Lines", DrawnStyles.NeonLines),
-            new("Pencil Drawing", DrawnStyles.PencilDrawing),
-            new("Pointillism", PaintedStyles.Pointillism),
-            new("Van Gogh", PaintedStyles.VanGogh),
-            new("Watercolor", PaintedStyles.Watercolor),
-        ];
+    [
+        new("Abstractionism", DrawnStyles.Abstractionism),
+        new("Cartoon", DrawnStyles.Cartoon),
+        new("Mosaic", PaintedStyles.Mosaic),
+        new("Neon Lines", DrawnStyles.NeonLines),
+        new("Pencil Drawing", DrawnStyles.PencilDrawing),
+        new("Pointillism", PaintedStyles.Pointillism),
+        new("Van Gogh", PaintedStyles.VanGogh),
+        new("Watercolor", PaintedStyles.Watercolor),
+    ];
 }

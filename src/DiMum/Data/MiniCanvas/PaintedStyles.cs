@@ -40,7 +40,8 @@ internal static class PaintedStyles
             var inside = Shapes.Length(u - column - 0.5, (y + top) / pitch - row - 0.5) < 0.43;
             var part = scene.At(x, y).Part;
             var broken = inside ? 0.16 * (At(grain, column, row) - 0.5) : 0;
-            var colour = part < 0 ? Rgb.Hsv(scene.BackgroundHue + broken, 0.5, 0.95) : Rgb.Hsv(scene.Hue(part) + broken, 0.95, scene.Value(part));
+            var colour =
+                part < 0 ? Rgb.Hsv(scene.BackgroundHue + broken, 0.5, 0.95) : Rgb.Hsv(scene.Hue(part) + broken, 0.95, scene.Value(part));
             return inside ? colour : paper.To(colour, part < 0 ? 0.1 : 0.4);
         };
     }

@@ -92,7 +92,12 @@ internal sealed class Evaluator(
 
     // A hit is a label among the k best guesses: 1, but 3 for styles in the paper.
     private Measured Rate(long[][] best, Func<long, bool> hit, string what, string of) =>
-        AccuracyRate.Of(best.LongCount(b => b.Any(hit)), best.Length, $"{what}{(topK > 1 ? $", top-{topK}" : "")} ({classifierIdentity}; exact Clopper–Pearson 95 %)", of);
+        AccuracyRate.Of(
+            best.LongCount(b => b.Any(hit)),
+            best.Length,
+            $"{what}{(topK > 1 ? $", top-{topK}" : "")} ({classifierIdentity}; exact Clopper–Pearson 95 %)",
+            of
+        );
 
     private (Measured Accuracy, Measured Frechet, Tensor Images, long[] Asked) Retained(IDenoiser model, string of)
     {

@@ -28,7 +28,8 @@ internal sealed class ComponentsStage(StageContext context)
             bench.Device,
             generator
         );
-        var tokenizer = ClipTokenizer.StableDiffusion();
+        var prompts = MiniCanvasSet.Prompts(c.Wording);
+        var tokenizer = ReducedVocabulary.Of(ClipTokenizer.StableDiffusion(), prompts);
         var t = c.Text;
         var text = new ClipTextEncoder(new(tokenizer.Count, t.Width, t.Heads, t.Layers, t.Tokens, 4 * t.Width), bench.Device, generator);
         var (autoencoderFile, textFile) = (stage.File("autoencoder.safetensors"), stage.File("text-encoder.safetensors"));
@@ -36,7 +37,7 @@ internal sealed class ComponentsStage(StageContext context)
         {
             ModelFile.Read(autoencoderFile, autoencoder.Parameters);
             ModelFile.Read(textFile, text.Parameters);
-            return new(autoencoder, text, context.Skip<Outcome>(stage, Describe).ScalingFactor);
+            return new(autoencoder, text, tokenizer, context.Skip<Outcome>(stage, Describe).ScalingFactor);
         }
 
         context.Observer.Begin(stage.Name, 0, a.Iterations + t.Iterations);
@@ -51,7 +52,7 @@ internal sealed class ComponentsStage(StageContext context)
         var nearest = TextTraining.Train(
             text,
             tokenizer,
-            MiniCanvasSet.Prompts(c.Wording),
+            prompts,
             bench.ConditionedTrain,
             new(t.Iterations, t.BatchSize, t.Rate),
             bench.Seed.At("text-encoder"),
@@ -62,7 +63,7 @@ internal sealed class ComponentsStage(StageContext context)
         ModelFile.Write(autoencoderFile, autoencoder.Parameters, null, about);
         ModelFile.Write(textFile, text.Parameters, null, about);
         context.Complete(stage, new Outcome(scale, Reconstructed(autoencoder, stage), nearest), Describe);
-        return new(autoencoder, text, scale);
+        return new(autoencoder, text, tokenizer, scale);
     }
 
     // Error on test images, and a sheet of some of them beside their reconstructions.

@@ -27,7 +27,7 @@ internal sealed class CanvasSubject : ISubject
     {
         (this.bench, this.components) = (bench, components);
         var texts = MiniCanvasSet.Prompts(bench.Experiment.Canvas.Wording);
-        prompts = PromptTable.Encode(ClipTokenizer.StableDiffusion(), components.Text, texts, cache: cache);
+        prompts = PromptTable.Encode(components.Tokenizer, components.Text, texts, cache: cache);
         code = new(components.ScalingFactor);
         Pairs = LatentCode.Encode(components.Autoencoder, bench.ConditionedTrain, cache);
         if (bench.Classes.Alternative is not [var other])
@@ -87,7 +87,8 @@ internal sealed class CanvasSubject : ISubject
 }
 
 /// <summary>The frozen parts around the U-Net.</summary>
-internal sealed record CanvasComponents(AutoencoderKL Autoencoder, ClipTextEncoder Text, double ScalingFactor) : IDisposable
+internal sealed record CanvasComponents(AutoencoderKL Autoencoder, ClipTextEncoder Text, ClipTokenizer Tokenizer, double ScalingFactor)
+    : IDisposable
 {
     public void Dispose()
     {

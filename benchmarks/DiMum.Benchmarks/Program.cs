@@ -5,5 +5,11 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 
 // In this process: a child would have to find libtorch again, and libtorch's threads are set here.
 TorchSharp.torch.set_num_threads(int.TryParse(Environment.GetEnvironmentVariable("DIMUM_THREADS"), out var threads) ? threads : 1);
+if (args is ["peer"])
+{
+    DiMum.Benchmarks.Peer.Answer();
+    return;
+}
+
 var job = Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance);
 BenchmarkSwitcher.FromAssembly(typeof(DiMum.Benchmarks.StepBenchmarks).Assembly).Run(args, DefaultConfig.Instance.AddJob(job));

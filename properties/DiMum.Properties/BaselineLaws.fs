@@ -306,6 +306,20 @@ let ``a shuffled loader reaches every image, the first-batch loader the same few
     Expect.equal pairing.Count (images Lib.Loader.Shuffled)
     Expect.equal 4 (images Lib.Loader.FirstBatch)
 
+[<Law("L21", 5)>]
+let ``a loader of whole epochs shows every image once an epoch, the last batch smaller`` (seed: PositiveInt) =
+    use scope = torch.NewDisposeScope()
+    use data = World.data (int64 seed.Get)
+    let pairing = Lib.Pairing.Retain(data, World.unlearned)
+    let reader = pairing.Read(Lib.Seed(int64 seed.Get))
+    let size = 4 + seed.Get % 3
+    let steps = (pairing.Count + size - 1) / size
+
+    for epoch in 0..2 do
+        let places = [ for k in 0 .. steps - 1 -> reader.Places(int64 (epoch * steps + k), size, true) ]
+        Expect.equal [ 0 .. pairing.Count - 1 ] (places |> Seq.concat |> Seq.map int |> Seq.sort |> List.ofSeq)
+        Expect.equal (pairing.Count - (steps - 1) * size) (List.last places).Length
+
 [<Law("L31", 5)>]
 let ``frozen mirroring shows an image one way only, in every epoch`` (seed: PositiveInt) =
     use scope = torch.NewDisposeScope()
@@ -316,7 +330,7 @@ let ``frozen mirroring shows an image one way only, in every epoch`` (seed: Posi
     let shown =
         [ for step in 0 .. 5 * pairing.Count / 4 do
               let batch = source.Next(pairing, step)
-              for i in 0L .. 3L -> bits (batch.Clean.index (torch.TensorIndex.Single i)) ]
+              for i in 0L .. batch.Clean.shape[0] - 1L -> bits (batch.Clean.index (torch.TensorIndex.Single i)) ]
 
     Expect.equal pairing.Count (List.distinct shown).Length
 

@@ -108,18 +108,6 @@ let ``the memorization set takes its conditions as often as the forget set has t
     |> Expect.equal [ 0, a; 1, b ]
 
 [<Test; Category "L18">]
-let ``image and condition of the library's memorization pairs are independent`` () =
-    // Two classes of 10 and 11 images under conditions of 9 and 9: each of the four combinations comes about n/4 times. Were they drawn
-    // without shuffling, six standard deviations would be 116; shuffled epochs vary less.
-    use data = dataset (List.replicate 9 0 @ List.replicate 9 1 @ List.replicate 10 2 @ List.replicate 11 3)
-    let pairing = Lib.Pairing.Memorization(data, only [ 0; 1 ], only [ 2; 3 ])
-    let n = 2000
-
-    for (image, condition), count in read pairing 7L 50 (n / 50) |> List.countBy (fun (image, c) -> image < 28, c) do
-        let expected = float n / 2.0 * (if image then 10.0 else 11.0) / 21.0
-        Expect.holds $"images {image} under {condition}: {count}, expected {expected}" (abs (float count - expected) < 116.0)
-
-[<Test; Category "L18">]
 let ``an alternative that is itself unlearned is refused`` () =
     use data = dataset [ 0; 1; 2 ]
 
@@ -227,26 +215,21 @@ let ``mirroring the images mirrors the batches, and mirroring twice is nothing``
     Expect.equal (bits (here.Clean[1].flip -1L)) (bits (once[1]))
 
 [<Test; Category "L31">]
-let ``with flipping, every image of a batch is itself or its mirror, and both come`` () =
+let ``with flipping, every image of a batch is itself or its mirror`` () =
     use scope = torch.NewDisposeScope()
     use data = World.data 1L
     let pairing = Lib.Pairing.Train data
     let plain = pairing.Read((Lib.Seed 9L).At "batches")
     let source = World.batches 9L :> Lib.IBatchSource
 
-    let flipped =
-        [ for step in 0..3 do
-              let struct (bytes, _) = plain.Batch(int64 step, 5)
-              let straight = Lib.Pixels.ToModel bytes
-              let drawn = (source.Next(pairing, step)).Clean
+    for step in 0..3 do
+        let struct (bytes, _) = plain.Batch(int64 step, 5)
+        let straight = Lib.Pixels.ToModel bytes
+        let drawn = (source.Next(pairing, step)).Clean
 
-              for i in 0L .. 4L do
-                  let image = bits drawn[i]
-                  let isStraight = image = bits straight[i]
-                  Expect.holds "another image" (isStraight || image = bits (straight[i].flip -1L))
-                  not isStraight ]
-
-    Expect.equal [ false; true ] (flipped |> List.distinct |> List.sort)
+        for i in 0L .. 4L do
+            let image = bits drawn[i]
+            Expect.holds "another image" (image = bits straight[i] || image = bits (straight[i].flip -1L))
 
 [<Test; Category "L47">]
 let ``a batch belongs to the scope it is drawn in, whatever scopes lie around it`` () =

@@ -27,6 +27,9 @@ type LawAttribute(id: string, runs: int) as this =
 
     new(id) = LawAttribute(id, 100)
 
+    /// The id in docs/verification.md.
+    member _.Id = id
+
     // FsCheck's own builder applies no other attribute of the method, so categories would be lost.
     interface ISimpleTestBuilder with
         member _.BuildFrom(method, suite: Test | null) =

@@ -70,6 +70,32 @@ let ``the library's guidance is Eq. (2) by weight and by scale`` (number: float)
     Expect.equal conditional (combine Lib.Guidance.None)
     Expect.equal conditional (combine (Lib.Guidance.ByScale 1.0))
 
+[<Test; Category "L9">]
+let ``without guidance the unconditional prediction is not looked at, whatever it is`` () =
+    use scope = torch.NewDisposeScope()
+    let conditional = [| 1.0; -2.0; 0.5 |]
+    let nothing = vector [| nan; infinity; -infinity |]
+    Expect.equal conditional (floats (Lib.Guidance.None.Combine(vector conditional, nothing)))
+
+[<Test; Category "L1">]
+let ``a schedule without any β, or with one outside 0…1, is refused`` () =
+    for betas in [ [||]; [| -0.1 |]; [| 0.1; 1.1 |]; [| 1.1; 0.1 |]; [| nan |] ] do
+        let refused =
+            try
+                Lib.NoiseSchedule.Of("none", betas) |> ignore
+                false
+            with :? ArgumentException ->
+                true
+
+        Expect.holds $"%A{betas} was accepted" refused
+
+    Expect.equal [| 0.0; 1.0 |] ((Lib.NoiseSchedule.Of("ends", [| 0.0; 1.0 |])).Beta.ToArray())
+
+[<Test; Category "L1">]
+let ``a schedule of one step has its first β`` () =
+    Expect.equal [| 0.1 |] ((Lib.NoiseSchedule.Linear(1, 0.1, 0.2)).Beta.ToArray())
+    Expect.equal [| 0.1 |] ((Lib.NoiseSchedule.Constant(1, 0.1)).Beta.ToArray())
+
 /// One step of a run, as its callbacks saw it.
 type private Seen =
     { From: int
@@ -238,6 +264,25 @@ let ``the library's times lie below T and come from the generator alone`` (steps
         Expect.equal size.Get drawn.Length
         Expect.holds $"{drawn}" (drawn |> Array.forall (fun t -> 0 <= t && t < steps.Get))
         Expect.equal drawn (times ())
+
+[<Law("L10", 50)>]
+let ``uniform times are as many draws as images, antithetic ones half as many and one, and their mirrors``
+    (steps: PositiveInt)
+    (size: PositiveInt)
+    (seed: PositiveInt)
+    =
+    use scope = torch.NewDisposeScope()
+    let seed = Lib.Seed(int64 seed.Get)
+
+    for library, spec in [ Lib.TimestepDraw.Uniform, Timesteps.Uniform; Lib.TimestepDraw.Antithetic, Timesteps.Antithetic ] do
+        use first = seed.Generator()
+        use second = seed.Generator()
+        let count = int64 (Timesteps.needed spec size.Get)
+
+        torch.randint (0L, int64 steps.Get, [| count |], torch.ScalarType.Int64, generator = first)
+        |> wholes
+        |> Timesteps.complete spec steps.Get size.Get
+        |> fun expected -> Expect.equal expected (Lib.Timesteps.Draw(library, size.Get, steps.Get, second) |> wholes)
 
 let private generated (weight: float) (size: int) (conditions: int64[]) (seed: int64) =
     use model = new ToyDenoiser([| 0.3; 0.1; 0.05; -0.05; 0.1 |])

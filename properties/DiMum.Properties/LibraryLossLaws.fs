@@ -8,18 +8,16 @@ open TorchSharp
 open DiMum.Spec
 open Tensors
 
-let private reductions = [ Loss.SumPerImage, Lib.LossReduction.SumPerImage; Loss.MeanAll, Lib.LossReduction.MeanAll ]
-
 let private noise (draw: Loss.Draw<int>) = draw.Noise
 
 [<Law "L11">]
-let ``the library's epsilon-loss and its gradient are Eq. (4) under both reductions`` (scene: Scene) =
+let ``the library's epsilon-loss and its gradient are Eq. (4) under every reduction`` (scene: Scene) =
     use scope = torch.NewDisposeScope()
     use model = new ToyDenoiser(scene.Theta)
     let schedule = Components.schedule scene.Schedule
     let draws = scene.Draws.Retain
 
-    for spec, library in reductions do
+    for spec, library in Components.reductions do
         let value, gradient = Components.differentiate model (fun () -> Lib.EpsilonLoss.Of(model, schedule, batch draws, library))
 
         let expected = Loss.eps spec scene.Table (Toy.net scene.Theta) draws
@@ -149,7 +147,7 @@ let ``gradients accumulated over equal parts are the big batch's`` (seed: Positi
         let cut (tensor: Tensor) = tensor.narrow (0L, from, count)
         new Lib.NoisedBatch(cut clean, Lib.Condition(cut condition, cut keep), cut time, cut noise)
 
-    for _, reduction in reductions do
+    for _, reduction in Components.reductions do
         let loss batch = Lib.EpsilonLoss.Of(model, World.schedule, batch, reduction)
         let whole, gradient = Components.differentiate model (fun () -> loss (part 0L size))
         model.Parameters.ZeroGradient()
@@ -162,3 +160,21 @@ let ``gradients accumulated over equal parts are the big batch's`` (seed: Positi
 
         Expect.near 1e-12 whole sum
         Expect.allNear 1e-11 gradient (floats model.Parameters.Gradient)
+
+[<Law("L13", 30)>]
+let ``Concept Ablation by noise is the epsilon-loss of its anchors`` (scene: Scene) =
+    use scope = torch.NewDisposeScope()
+    use model = new ToyDenoiser(scene.Theta)
+    let noise = global.DiMum.Unlearning.Methods.AblationTarget.Noise
+    let method = global.DiMum.Unlearning.Methods.ConceptAblation(Lib.Balance(0.0, 1.0), noise) :> Lib.IUnlearningMethod
+    use rule = method.Prepare(Components.context model (Components.schedule scene.Schedule) (Components.listed scene) 1.0)
+
+    let loss theta =
+        Loss.eps Loss.SumPerImage scene.Table (Toy.net theta) scene.Draws.Unlearning
+
+    let expected = loss scene.Theta
+
+    for update in rule.Updates 0 do
+        let value, gradient = Components.differentiate model update.Loss.Invoke
+        Expect.near (1e-11 * (1.0 + expected)) expected value
+        Expect.allNear (1e-7 * (1.0 + expected)) (Gradient.central loss scene.Theta) gradient

@@ -58,6 +58,25 @@ let ``the library's KID is the specification's`` (clouds: Clouds) =
 
     Expect.near (1e-12 * (1.0 + size)) expected (Lib.KernelDistance.Unbiased(rows clouds.A, rows clouds.B))
 
+[<Law("L36", 20)>]
+let ``over all ways to split one set into halves the library's KID is zero on average: it is unbiased`` (clouds: Clouds) =
+    use scope = torch.NewDisposeScope()
+    let set = Array.truncate 6 (Array.append clouds.A clouds.B)
+
+    let halves =
+        [ for i in 0..3 do
+              for j in i + 1 .. 4 do
+                  for k in j + 1 .. 5 do
+                      [ i; j; k ] ]
+
+    let distance half =
+        let inside, outside = set |> Array.indexed |> Array.partition (fun (i, _) -> List.contains i half)
+        Lib.KernelDistance.Unbiased(rows (Array.map snd inside), rows (Array.map snd outside))
+
+    let size = set |> Array.sumBy (fun x -> abs (Kid.kernel x x))
+    Expect.equal 20 halves.Length
+    Expect.near (1e-12 * (1.0 + size)) 0.0 (List.averageBy distance halves)
+
 [<Law "L36">]
 let ``the library's precision and recall are the specification's`` (clouds: Clouds) =
     use scope = torch.NewDisposeScope()

@@ -32,7 +32,7 @@ internal static class Verbs
     public static int Unlearn(string target, string method, Shared shared)
     {
         var (experiment, where) = Resolve(target, shared);
-        var settings = MethodOf(experiment, method);
+        var settings = experiment.MethodOf(method);
         Watch(experiment, where, run => run.Unlearn(settings));
         return 0;
     }
@@ -50,8 +50,7 @@ internal static class Verbs
         if (Directory.Exists(target))
         {
             var (experiment, where) = Resolve(target, shared);
-            var settings = MethodOf(
-                experiment,
+            var settings = experiment.MethodOf(
                 method ?? throw new UserError($"attack {target}: name a method with --method, or give a checkpoint")
             );
             result = Watch(experiment, where, run => run.Attack(settings, label));
@@ -123,13 +122,6 @@ internal static class Verbs
         });
 
     private static string FolderOf(Experiment experiment, Shared shared) => shared.Out ?? Path.Combine("runs", experiment.Name);
-
-    private static MethodSettings MethodOf(Experiment experiment, string name) =>
-        experiment.Unlearn.Methods.FirstOrDefault(m => m.Label.Equals(name, StringComparison.OrdinalIgnoreCase))
-        ?? experiment.Unlearn.Methods.FirstOrDefault(m => m.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
-        ?? throw new UserError(
-            $"method '{name}': this experiment has {string.Join(", ", experiment.Unlearn.Methods.Select(m => m.Label))}; add it to unlearn.methods"
-        );
 
     private static (Experiment, Shared) Resolve(string target, Shared shared)
     {

@@ -32,7 +32,7 @@ internal static class VerifyCommand
         };
         var assembly = new Option<string?>("--assembly")
         {
-            Description = "Your own .dll: runs the laws on its unlearning methods and samplers instead.",
+            Description = "Your own .dll: runs the laws on its unlearning methods, samplers and metrics instead.",
         };
         var command = new Command(
             "verify",

@@ -19,7 +19,7 @@ type Verdict =
         Message: string
         /// The smallest input found on which it breaks; empty where nothing does.
         Smallest: string
-        /// Seed and gamma of FsCheck's generator: the same run again.
+        /// Seed, gamma and size of FsCheck's generator at the failing input: CheckAt begins with it.
         Replay: string
     }
 
@@ -34,15 +34,21 @@ type Verdict =
             head + line "broke" this.Message + line "smallest input" this.Smallest + line "replay" this.Replay
 
 /// A law over one kind of component, quantified over generated inputs.
-type ComponentLaw<'subject> internal (id: string, sentence: string, run: string -> 'subject -> Verdict) =
+type ComponentLaw<'subject> internal (id: string, sentence: string, cases: int, run: string | null -> string -> 'subject -> Verdict) =
     /// The id in docs/verification.md.
     member _.Id = id
 
     /// The law, as a sentence.
     member _.Sentence = sentence
 
+    /// Inputs that are drawn for a component, where none breaks it.
+    member _.Cases = cases
+
     /// Tries it on one component.
-    member _.Check(name: string, subject: 'subject) : Verdict = run name subject
+    member _.Check(name: string, subject: 'subject) : Verdict = run null name subject
+
+    /// The same, beginning with the input that an earlier verdict's `Replay` names.
+    member _.CheckAt(name: string, subject: 'subject, replay: string) : Verdict = run replay name subject
 
     override _.ToString() = $"{id}: {sentence}"
 
@@ -56,6 +62,18 @@ module internal Law =
         | number -> Some(uint64 number)
         |> Option.map (fun seed -> { Rnd = Rnd seed; Size = None }: Replay)
 
+    /// "seed,gamma,size", the last two as they come.
+    let replayOf (text: string) : Replay =
+        match text.Split ',' with
+        | [| seed; gamma; size |] -> { Rnd = Rnd(uint64 seed, uint64 gamma); Size = Some(int size) }
+        | _ -> invalidArg (nameof text) $"expected seed,gamma,size as a verdict prints it, got '{text}'"
+
+    /// Cases of a law: DIMUM_LAW_RUNS = n, in percent, makes them more (nightly) or fewer.
+    let private runs cases =
+        match Environment.GetEnvironmentVariable "DIMUM_LAW_RUNS" with
+        | null -> cases
+        | percent -> max 1 (int percent * cases / 100)
+
     let private shown (arguments: obj list) =
         match arguments with
         | [] -> "(none: the law has no input)"
@@ -68,7 +86,7 @@ module internal Law =
 
     /// `arbitraries` is the type that holds the generators of the law's inputs.
     let over (arbitraries: Type) cases id sentence (body: 'subject -> 'testable) =
-        let run name subject =
+        let run (pinned: string | null) name subject =
             let mutable verdict =
                 { Component = name
                   Law = id
@@ -97,14 +115,19 @@ module internal Law =
                     member _.OnFinished(_, result) =
                         match result with
                         | TestResult.Passed(data, _) -> verdict <- { verdict with Cases = data.NumberOfTests }
-                        | TestResult.Failed(data, _, shrunk, outcome, seed, _, _) ->
-                            failed data (reason outcome) (shown shrunk) $"{seed.Seed},{seed.Gamma}"
+                        | TestResult.Failed(data, _, shrunk, outcome, _, last, size) ->
+                            failed data (reason outcome) (shown shrunk) $"{last.Seed},{last.Gamma},{size}"
                         | TestResult.Exhausted data -> failed data "too few inputs satisfy the law's condition" "" "" }
 
+            let replay =
+                match pinned with
+                | null -> replay
+                | text -> Some(replayOf text)
+
             let config =
-                Config.Quick.WithMaxTest(cases).WithEndSize(30).WithArbitrary([ arbitraries ]).WithReplay(replay).WithRunner(runner)
+                Config.Quick.WithMaxTest(runs cases).WithEndSize(30).WithArbitrary([ arbitraries ]).WithReplay(replay).WithRunner(runner)
 
             Check.One(config, body subject)
             verdict
 
-        ComponentLaw<'subject>(id, sentence, run)
+        ComponentLaw<'subject>(id, sentence, runs cases, run)

@@ -41,6 +41,9 @@ let schedule recipe =
     | Cosine steps -> Lib.NoiseSchedule.Cosine steps
     | Constant(beta, steps) -> Lib.NoiseSchedule.Constant(steps, beta)
 
+/// Every reduction of the ε-loss: the specification's and the library's.
+let reductions = [ Loss.SumPerImage, Lib.LossReduction.SumPerImage; Loss.MeanAll, Lib.LossReduction.MeanAll ]
+
 type SamplerCase =
     { Name: string
       Library: int -> Lib.TimeSkip -> bool -> Lib.Sampler
@@ -75,6 +78,8 @@ type MethodCase =
         Relabels: bool
         /// Whether that target is of the network as it was prepared.
         Frozen: bool
+        /// Whether the retain term follows a frozen network instead of the noise (Eq. 4).
+        Taught: bool
         /// The losses of the first iteration's updates as functions of θ; what is held constant comes from the first argument.
         Losses: Loss.Balance -> Scene -> float[] -> (float[] -> float) list
     }
@@ -145,6 +150,7 @@ let private retainOnly name =
       Unlearns = None
       Relabels = false
       Frozen = false
+      Taught = false
       Losses = fun _ scene _ -> [ fun theta -> Loss.eps Loss.SumPerImage scene.Table (net theta) scene.Draws.Retain ] }
 
 let methods =
@@ -152,46 +158,55 @@ let methods =
         Unlearns = Some "memorization"
         Relabels = false
         Frozen = false
+        Taught = false
         Losses = fun balance scene _ -> [ fun theta -> Loss.dimum Loss.SumPerImage balance scene.Table (net theta) scene.Draws ] }
       { Name = "SalUn"
         Unlearns = Some "forget"
         Relabels = true
         Frozen = false
+        Taught = false
         Losses = fun balance scene held -> [ relabelled SalUn.reduction balance scene held ] }
       { Name = "SFR-on"
         Unlearns = Some "forget"
         Relabels = false
         Frozen = false
+        Taught = false
         Losses = sfrOn }
       { Name = "EraseDiff"
         Unlearns = Some "forget"
         Relabels = false
         Frozen = false
+        Taught = false
         Losses = eraseDiff }
       { Name = "Scissorhands"
         Unlearns = Some "forget"
         Relabels = false
         Frozen = false
+        Taught = false
         Losses = fun balance scene held -> [ relabelled bothSums balance scene held ] }
       { Name = "ESD"
         Unlearns = Some "forget"
         Relabels = false
         Frozen = true
+        Taught = false
         Losses = esd }
       { Name = "concept-ablation"
         Unlearns = Some "memorization"
         Relabels = false
         Frozen = false
+        Taught = false
         Losses = fun balance scene held -> [ relabelled bothSums balance scene held ] }
       { Name = "gradient-ascent"
         Unlearns = Some "forget"
         Relabels = false
         Frozen = false
+        Taught = false
         Losses = fun balance scene _ -> [ fun theta -> Loss.ascent bothSums balance scene.Table (net theta) scene.Draws ] }
       { Name = "bad-teacher"
         Unlearns = Some "forget"
         Relabels = false
         Frozen = true
+        Taught = true
         Losses = badTeacher }
       retainOnly "fine-tune-retain"
       retainOnly "retrain" ]

@@ -10,7 +10,7 @@ open System.Runtime.InteropServices
 type ConformanceException(message: string) =
     inherit Exception(message)
 
-/// Runs the laws on anybody's methods and samplers.
+/// Runs the laws on anybody's methods, samplers, metrics and networks.
 [<AbstractClass; Sealed>]
 type Conformance private () =
     static let makes (kind: Type) (found: Type) = kind.IsAssignableFrom found && not found.IsAbstract && found.IsPublic
@@ -35,10 +35,17 @@ type Conformance private () =
     static let claimsOf (found: Type) =
         match found.GetProperty("Claims", BindingFlags.Public ||| BindingFlags.Static) with
         | null -> null
-        | property ->
-            match property.GetValue null with
-            | :? Claims as claims -> claims
-            | _ -> null
+        | property -> property.GetValue null
+
+    static let methodClaimsOf found =
+        match claimsOf found with
+        | :? Claims as claims -> claims
+        | _ -> null
+
+    static let metricClaimsOf found =
+        match claimsOf found with
+        | :? MetricClaims as claims -> claims
+        | _ -> null
 
     static let samplerOf (found: Type) (made: obj) =
         let steps = nonNull (found.GetProperty "Steps")
@@ -66,20 +73,36 @@ type Conformance private () =
     static member Check(name: string, sampler: Func<int, Lib.Sampler>) : IReadOnlyList<Verdict> =
         [ for law in SamplerLaws.all -> law.Check(name, sampler) ]
 
-    /// Every law on every public method and sampler of an assembly. A method's claims are its public static property `Claims`, if it has one.
+    /// Every law of MetricLaws on a metric. `claims` null: it claims nothing beyond its interface.
+    static member Check
+        (metric: Lib.ISetMetric, [<Optional; DefaultParameterValue(null: MetricClaims)>] claims: MetricClaims)
+        : IReadOnlyList<Verdict> =
+        let claims = if isNull claims then MetricClaims() else claims
+
+        [ for law in MetricLaws.all -> law.Check(metric.Name, { Metric = metric; Claims = claims }) ]
+
+    /// Every law of NetworkLaws on a network.
+    static member Check(network: NetworkCase) : IReadOnlyList<Verdict> = [ for law in NetworkLaws.all -> law.Check(network.Name, network) ]
+
+    /// Every law on every public method, sampler and metric of an assembly. The claims of a method or metric are its public static property
+    /// `Claims`, if it has one.
     static member Check(assembly: Assembly) : IReadOnlyList<Verdict> =
         [ for found in assembly.GetExportedTypes() do
               if makes typeof<Lib.IUnlearningMethod> found then
                   match instance found with
-                  | Some made -> yield! Conformance.Check(made :?> Lib.IUnlearningMethod, claimsOf found)
+                  | Some made -> yield! Conformance.Check(made :?> Lib.IUnlearningMethod, methodClaimsOf found)
                   | None -> unmade found "unlearning method"
               elif makes typeof<Lib.Sampler> found then
                   match instance found with
                   | Some made -> yield! Conformance.Check(found.Name, Func<_, _>(samplerOf found made))
-                  | None -> unmade found "sampler" ]
+                  | None -> unmade found "sampler"
+              elif makes typeof<Lib.ISetMetric> found then
+                  match instance found with
+                  | Some made -> yield! Conformance.Check(made :?> Lib.ISetMetric, metricClaimsOf found)
+                  | None -> unmade found "metric" ]
 
     /// The same for a file; what `dimum verify --assembly FILE` prints, a verdict a line, exit code 1 if any is not passed.
-    /// Raises UserError if the file is missing, is no .NET assembly, or holds no method and no sampler.
+    /// Raises UserError if the file is missing, is no .NET assembly, or holds no method, no sampler and no metric.
     static member CheckFile(path: string) : IReadOnlyList<Verdict> =
         let full = Path.GetFullPath path
 
@@ -95,7 +118,7 @@ type Conformance private () =
         let verdicts = Conformance.Check assembly
 
         if verdicts.Count = 0 then
-            raise (Lib.UserError $"{full}: holds no public IUnlearningMethod and no public Sampler; make the class public")
+            raise (Lib.UserError $"{full}: holds no public IUnlearningMethod, Sampler or ISetMetric; make the class public")
 
         verdicts
 
@@ -105,3 +128,10 @@ type Conformance private () =
 
     /// The same for a sampler.
     static member Require(name: string, sampler: Func<int, Lib.Sampler>) : unit = require (Conformance.Check(name, sampler))
+
+    /// The same for a metric.
+    static member Require(metric: Lib.ISetMetric, [<Optional; DefaultParameterValue(null: MetricClaims)>] claims: MetricClaims) : unit =
+        require (Conformance.Check(metric, claims))
+
+    /// The same for a network.
+    static member Require(network: NetworkCase) : unit = require (Conformance.Check network)

@@ -64,7 +64,7 @@ let private balanced (subject: CheckedEquation) = subject.Case.Unlearns.IsSome
 
 let retainAlone =
     law 40 "with unlearning weight 0 the loss is the weighted retain loss, bit for bit" "L15" (fun subject (scene: Scene) (retain: float) ->
-        if balanced subject then
+        if balanced subject && not subject.Case.Taught then
             use scope = torch.NewDisposeScope()
             use model = new ToyDenoiser(scene.Theta)
 

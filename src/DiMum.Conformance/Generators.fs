@@ -46,7 +46,16 @@ type LabelledSet =
     member set.IsForgotten = fun label -> label = set.Forgotten
 
 /// Two clouds of feature rows of one dimension, each with at least dimension + 2 rows.
-type Clouds = { A: float[][]; B: float[][] }
+[<StructuredFormatDisplay("{Text}")>]
+type Clouds =
+    { A: float[][]
+      B: float[][] }
+
+    /// On one line, so that a counterexample can be read.
+    member clouds.Text =
+        let row (values: float[]) = values |> Array.map (sprintf "%g") |> String.concat " "
+        let rows cloud = cloud |> Array.map row |> String.concat ", "
+        $"A [{rows clouds.A}], B [{rows clouds.B}]"
 
 /// What a loss needs: a schedule, θ of the toy network, and a batch for each of the two terms.
 [<StructuredFormatDisplay("{Text}")>]
@@ -93,8 +102,26 @@ type Generators =
 
     static member Float() : Arbitrary<float> = Arb.fromGenShrink (Generators.Decimal, Generators.ShrinkDecimal)
 
+    /// Rows with one entry made 0 or whole.
+    static member internal Simpler(rows: float[][]) : float[][] seq =
+        seq {
+            for i in 0 .. rows.Length - 1 do
+                for j in 0 .. rows[i].Length - 1 do
+                    for value in Seq.distinct [ 0.0; truncate (rows[i][j]) ] do
+                        if value <> rows[i][j] then
+                            Array.updateAt i (Array.updateAt j value rows[i]) rows
+        }
+
     static member Share() : Arbitrary<Share> =
-        Gen.choose (1, 99) |> Gen.map (fun n -> Share(float n / 100.0)) |> Arb.fromGen
+        let shares = Gen.choose (1, 99) |> Gen.map (fun n -> Share(float n / 100.0))
+
+        let shrink (Share share) =
+            [ 0.5; round (10.0 * share) / 10.0 ]
+            |> Seq.filter (fun simpler -> 0.0 < simpler && simpler < 1.0 && simpler <> share && share <> 0.5)
+            |> Seq.distinct
+            |> Seq.map Share
+
+        Arb.fromGenShrink (shares, shrink)
 
     static member Recipe() : Arbitrary<Recipe> =
         let beta = Gen.choose (1, 200) |> Gen.map (fun n -> float n / 1000.0)
@@ -178,10 +205,20 @@ type Generators =
                 return { A = a; B = b }
             }
 
-        let rounded (rows: float[][]) = rows |> Array.map (Array.map round)
+        let fewer (rows: float[][]) = if rows.Length > rows[0].Length + 2 then [ Array.tail rows ] else []
 
         let shrink clouds =
-            [ { A = rounded clouds.A; B = rounded clouds.B } ] |> Seq.filter (fun simpler -> simpler <> clouds)
+            seq {
+                if clouds.A[0].Length > 1 then
+                    { A = Array.map Array.tail clouds.A
+                      B = Array.map Array.tail clouds.B }
+
+                for a in Seq.append (fewer clouds.A) (Generators.Simpler clouds.A) do
+                    { clouds with A = a }
+
+                for b in Seq.append (fewer clouds.B) (Generators.Simpler clouds.B) do
+                    { clouds with B = b }
+            }
 
         Arb.fromGenShrink (clouds, shrink)
 

@@ -29,10 +29,21 @@ type ParameterDeclarations = global.DiMum.Nets.ParameterDeclarations
 type ParameterScope = global.DiMum.Nets.ParameterScope
 type ParameterVector = global.DiMum.Nets.ParameterVector
 type Init = global.DiMum.Nets.Init
+type InitKind = global.DiMum.Nets.InitKind
 type Conv = global.DiMum.Nets.Conv
 type Norm = global.DiMum.Nets.Norm
+type MlpConfig = global.DiMum.Nets.MlpConfig
+type MlpDenoiser = global.DiMum.Nets.MlpDenoiser
 type UNetConfig = global.DiMum.Nets.UNetConfig
 type ClassConditionalUNet = global.DiMum.Nets.ClassConditionalUNet
+type NullCondition = global.DiMum.Nets.NullCondition
+type UNet2DConditionConfig = global.DiMum.StableDiffusion.UNet2DConditionConfig
+type UNet2DConditionModel = global.DiMum.StableDiffusion.UNet2DConditionModel
+type TextConditionedDenoiser = global.DiMum.StableDiffusion.TextConditionedDenoiser
+type PromptTable = global.DiMum.StableDiffusion.PromptTable
+type ClipTokenizer = global.DiMum.StableDiffusion.ClipTokenizer
+type ClipTextConfig = global.DiMum.StableDiffusion.ClipTextConfig
+type ClipTextEncoder = global.DiMum.StableDiffusion.ClipTextEncoder
 
 type Adam = global.DiMum.Optimization.Adam
 type AdamSettings = global.DiMum.Optimization.AdamSettings
@@ -42,6 +53,9 @@ type LearningRate = global.DiMum.Optimization.LearningRate
 
 type Dataset = global.DiMum.Data.Dataset
 type Pairing = global.DiMum.Data.Pairing
+type GaussianMixture = global.DiMum.Data.GaussianMixture
+type MixtureOptimum = global.DiMum.Data.MixtureOptimum
+type ShuffledOrder = global.DiMum.Data.ShuffledOrder
 type ImageWriter = global.DiMum.Data.ImageWriter
 type Pixels = global.DiMum.Data.Pixels
 
@@ -83,6 +97,14 @@ type InceptionScore = global.DiMum.Metrics.InceptionScore
 type KernelDistance = global.DiMum.Metrics.KernelDistance
 type Manifold = global.DiMum.Metrics.Manifold
 type Measured = global.DiMum.Metrics.Measured
+type ISetMetric = global.DiMum.Metrics.ISetMetric
+type FrechetMetric = global.DiMum.Metrics.FrechetMetric
+type KernelMetric = global.DiMum.Metrics.KernelMetric
+type BiasedKernelMetric = global.DiMum.Metrics.BiasedKernelMetric
+type PrecisionMetric = global.DiMum.Metrics.PrecisionMetric
+type RecallMetric = global.DiMum.Metrics.RecallMetric
+type InceptionScoreMetric = global.DiMum.Metrics.InceptionScoreMetric
+type ClassShareMetric = global.DiMum.Metrics.ClassShareMetric
 
 type ModelFile = global.DiMum.Checkpoints.ModelFile
 type Safetensors = global.DiMum.Checkpoints.Safetensors

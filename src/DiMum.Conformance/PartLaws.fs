@@ -182,7 +182,25 @@ let esdForms =
         let concept, nothing = Array.unzip rows.Get
 
         forms.FromConcept.Invoke(1.0 + eta, concept, nothing)
-        |> Expect.allNear 1e-12 (forms.FromNull.Invoke(eta, concept, nothing)))
+        |> Expect.allNear 1e-11 (forms.FromNull.Invoke(eta, concept, nothing)))
+
+/// (logits [N,3], labels [N], k) ↦ number of hits
+let topHits =
+    law
+        "L39"
+        "a hit is a label among the k highest, for the k that is asked"
+        (fun (hits: Func<Tensor, Tensor, int, int64>) (rows: NonEmptyArray<float * float * float>) ->
+            use scope = torch.NewDisposeScope()
+            let rows = rows.Get |> Array.map (fun (a, b, c) -> [| a; b; c |])
+            let logits = shaped [| int64 rows.Length; 3L |] (Array.concat rows)
+
+            for label in 0..2 do
+                for k in 1..3 do
+                    let expected = rows |> Array.filter (Rate.hit k label) |> Array.length
+
+                    Expect.equal
+                        (int64 expected)
+                        (hits.Invoke(logits, torch.full ([| int64 rows.Length |], wholeScalar label, dtype = torch.ScalarType.Int64), k)))
 
 /// a − b of two measured numbers
 let comparison =

@@ -3,12 +3,14 @@ namespace DiMum.Checkpoints;
 /// <summary>Writes that either happen whole or not at all: temporary file beside the target, flushed to disk, renamed over it.</summary>
 public static class AtomicFile
 {
+    private static long written;
+
     /// <summary>Writes <paramref name="path"/> by <paramref name="write"/>.</summary>
     /// <exception cref="UserError">Full disk, missing rights or a folder in the way; what stood at <paramref name="path"/> is intact.</exception>
     public static void Write(string path, Action<Stream> write)
     {
         var full = Path.GetFullPath(path);
-        var temporary = $"{full}.{Environment.ProcessId}.tmp";
+        var temporary = $"{full}.{Environment.ProcessId}-{Interlocked.Increment(ref written)}.tmp"; // two threads may write one file
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(full)!);

@@ -5,12 +5,13 @@ namespace DiMum.Data;
 
 /// <summary>
 /// Labelled images as two tensors: pixels uint8 [N,C,H,W] in 0…255 and labels int64 [N] in 0…K−1. Moved to a device once, as bytes;
-/// pixels become floats in [−1, 1] only where a batch is drawn (see <see cref="IImageCode"/>). Or an autoencoder's moments, float32.
+/// pixels become floats in [−1, 1] only where a batch is drawn (see <see cref="IImageCode"/>). Or an autoencoder's moments, float32, or points of d
+/// coordinates, float32 [N,d,1,1].
 /// </summary>
 public sealed class Dataset : IDisposable
 {
     /// <param name="name">What the images are, as results name them, for example <c>cifar10/train</c>.</param>
-    /// <param name="images">uint8 [N,C,H,W], or moments float32 [N,2C,h,w]; the data set owns it from here on.</param>
+    /// <param name="images">uint8 [N,C,H,W], moments float32 [N,2C,h,w] or points float32 [N,d,1,1]; the data set owns it from here on.</param>
     /// <param name="labels">int64 [N] in 0…K−1; the data set owns it from here on.</param>
     /// <param name="classNames">K names, in label order.</param>
     public Dataset(string name, Tensor images, Tensor labels, IReadOnlyList<string> classNames)
@@ -31,8 +32,14 @@ public sealed class Dataset : IDisposable
 
     public string Name { get; }
 
-    /// <summary>Pixels, uint8 [N,C,H,W], or moments, float32.</summary>
+    /// <summary>Pixels, uint8 [N,C,H,W]; or moments or points, float32.</summary>
     public Tensor Images { get; }
+
+    /// <summary>Whether the data are points, not images.</summary>
+    public bool IsPoints => Images.dtype == ScalarType.Float32 && Height * Width == 1;
+
+    /// <summary>What a denoiser or classifier is given of some of the <see cref="Images"/>: pixels in [−1, 1], or points as they are; a new tensor.</summary>
+    public static Tensor ToModel(Tensor stored) => stored.dtype == ScalarType.Float32 ? stored.clone() : Pixels.ToModel(stored);
 
     /// <summary>Labels, int64 [N].</summary>
     public Tensor Labels { get; }

@@ -6,10 +6,11 @@ namespace DiMum.Data;
 public static class DatasetSource
 {
     /// <summary>The names <see cref="Load"/> knows.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["digits", "mini-canvas", "cifar10", "mnist", "fashion-mnist", "image-folder"];
+    public static IReadOnlyList<string> Names { get; } =
+    ["digits", "mixture", "mini-canvas", "cifar10", "mnist", "fashion-mnist", "image-folder"];
 
     /// <summary>
-    /// Loads a data set by name. <c>digits</c> and <c>mini-canvas</c> are built in and have no use for a path; the others are read from the folder
+    /// Loads a data set by name. <c>digits</c>, <c>mixture</c> and <c>mini-canvas</c> are built in and have no use for a path; the others are read from the folder
     /// <paramref name="path"/>.
     /// </summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
@@ -23,6 +24,9 @@ public static class DatasetSource
         name switch
         {
             "digits" => Sized(Digits.Load(), size),
+            "mixture" => size is null
+                ? GaussianMixture.Load()
+                : throw new UserError("data set 'mixture' holds points, which have no size: leave data.size out"),
             "mini-canvas" => Sized(MiniCanvasSet.Load(), size),
             "cifar10" => Sized(Cifar10.Load(Required(name, path, $" (official archive: {Cifar10.Source}; unpack it)")), size),
             "mnist" or "fashion-mnist" => Sized(Idx.Load(Required(name, path, " (the four IDX files, plain or .gz)"), name), size),
@@ -33,6 +37,9 @@ public static class DatasetSource
             ),
             _ => throw Unknown(name),
         };
+
+    /// <summary>The law that a data set is drawn from, where it is known: of <c>mixture</c> alone.</summary>
+    public static GaussianMixture? LawOf(string name) => name == "mixture" ? GaussianMixture.BuiltIn : null;
 
     private static string Required(string name, string? path, string whatItIs) =>
         string.IsNullOrWhiteSpace(path)

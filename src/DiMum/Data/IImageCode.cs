@@ -16,12 +16,12 @@ public interface IImageCode
     Tensor Clean(Tensor stored, Seed seed);
 }
 
-/// <summary>Bytes 0…255 to pixels in [−1, 1]; draws nothing.</summary>
+/// <summary>Bytes 0…255 to pixels in [−1, 1], points as they are; draws nothing.</summary>
 public sealed class PixelCode : IImageCode
 {
     public static PixelCode Instance { get; } = new();
 
     public bool Mirrors => true;
 
-    public Tensor Clean(Tensor stored, Seed seed) => Pixels.ToModel(stored);
+    public Tensor Clean(Tensor stored, Seed seed) => Dataset.ToModel(stored);
 }

@@ -72,7 +72,7 @@ public static class ImageWriter
         return picture.Encode(SKEncodedImageFormat.Png, quality: 100);
     }
 
-    private static void WriteAtomically(SKData png, string path)
+    internal static void WriteAtomically(SKData png, string path)
     {
         using var _ = png;
         var full = Path.GetFullPath(path);

@@ -1,4 +1,6 @@
 using MathNet.Numerics.Distributions;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace DiMum.Metrics;
 
@@ -17,6 +19,24 @@ public static class AccuracyRate
             throw new ArgumentOutOfRangeException(nameof(count), $"expected 0 ≤ count ≤ n and n ≥ 1, got {count} of {n}");
         var (low, high) = Interval(count, n, confidence);
         return new((double)count / n, n, low, high, metric, of);
+    }
+
+    /// <summary>
+    /// Rows whose label is among their k highest logits, equals counted in its favour. The paper counts k = 1 on CIFAR-10 and k = 3 on styles, the
+    /// benchmark's own accuracy k = 1 (UnlearnCanvas@920cfd1): k is never implied.
+    /// </summary>
+    /// <param name="logits">[N,K].</param>
+    /// <param name="labels">Of each row, int64 [N] in 0…K−1.</param>
+    /// <param name="k">1…K.</param>
+    public static long Hits(Tensor logits, Tensor labels, int k)
+    {
+        if (k < 1 || k > logits.shape[1])
+            throw new ArgumentOutOfRangeException(nameof(k), k, $"expected 1…{logits.shape[1]}");
+        using var none = no_grad();
+        using var scope = NewDisposeScope();
+        var own = logits.gather(1, labels.unsqueeze(1)); // [B,1]
+        var among = logits.gt(own).sum(1).lt(k); // [B]
+        return among.logical_and(own.squeeze(1).isnan().logical_not()).sum().ToInt64(); // a NaN is above nothing, and no hit
     }
 
     /// <summary>Clopper–Pearson: (B⁻¹(α/2; k, n−k+1), B⁻¹(1−α/2; k+1, n−k)), 0 and 1 at the ends.</summary>

@@ -60,31 +60,51 @@ public static class ClassifierTraining
     }
 
     /// <summary>Predicted labels, int64 [N], of float images [N,C,H,W] in [−1, 1].</summary>
-    public static long[] Predict(ImageClassifier classifier, Tensor images, int batch = 500) =>
+    public static long[] Predict(IImageClassifier classifier, Tensor images, int batch = 500) =>
         Batches(images, batch, x => classifier.Forward(x).Logits.argmax(1).cpu().data<long>().ToArray()).SelectMany(p => p).ToArray();
 
     /// <summary>The k best labels of each of float images [N,C,H,W] in [−1, 1], best first.</summary>
-    public static long[][] Best(ImageClassifier classifier, Tensor images, int k, int batch = 500) =>
+    public static long[][] Best(IImageClassifier classifier, Tensor images, int k, int batch = 500) =>
         [
             .. Batches(images, batch, x => classifier.Forward(x).Logits.topk(k, 1).indexes.contiguous().cpu().data<long>().ToArray())
                 .SelectMany(best => best.Chunk(k)),
         ];
 
     /// <summary>Features of float images as float64 rows, batch by batch: [b,d] each.</summary>
-    public static IEnumerable<double[,]> Features(ImageClassifier classifier, Tensor images, int batch = 500) =>
+    public static IEnumerable<double[,]> Features(IImageClassifier classifier, Tensor images, int batch = 500) =>
         Batches(images, batch, x => Rows(classifier.Forward(x).Features));
 
-    /// <summary>Share of <paramref name="test"/> that is labelled rightly, exact interval.</summary>
-    public static Measured Accuracy(ImageClassifier classifier, Dataset test, string identity)
+    /// <summary>Share of <paramref name="test"/> whose label is among the k likeliest, exact interval.</summary>
+    public static Measured Accuracy(IImageClassifier classifier, Dataset test, string identity, int k = 1)
     {
-        using var images = Pixels.ToModel(test.Images);
-        var labels = test.LabelArray();
-        var predicted = Predict(classifier, images);
-        var right = labels.Zip(predicted).LongCount(pair => pair.First == pair.Second);
-        return AccuracyRate.Of(right, labels.Length, "classifier accuracy, exact Clopper–Pearson", $"{identity} on {test.Name}");
+        using var images = Dataset.ToModel(test.Images);
+        var right = AmongFirst(classifier, images, test.LabelArray(), k);
+        var name = k == 1 ? "classifier accuracy" : $"classifier top-{k} accuracy";
+        return AccuracyRate.Of(right, test.Count, $"{name}, exact Clopper–Pearson", $"{identity} on {test.Name}");
     }
 
-    private static Tensor Augment(Tensor x, ClassifierTrainingSettings settings, Generator generator)
+    /// <summary>How many images have their label among the k likeliest.</summary>
+    /// <param name="classifier">The classifier.</param>
+    /// <param name="images">[N,C,H,W] in [−1, 1].</param>
+    /// <param name="labels">N labels.</param>
+    /// <param name="k">1 for the likeliest alone; at most the number of classes counts.</param>
+    /// <param name="batch">Images at once.</param>
+    public static long AmongFirst(IImageClassifier classifier, Tensor images, long[] labels, int k, int batch = 500)
+    {
+        using var asked = tensor(labels, ScalarType.Int64, images.device);
+        long done = 0;
+        long Right(Tensor x)
+        {
+            var logits = classifier.Forward(x).Logits; // [b,K]
+            var wanted = asked.narrow(0, done, x.shape[0]);
+            done += x.shape[0];
+            return AccuracyRate.Hits(logits, wanted, (int)Math.Min(k, logits.shape[1]));
+        }
+
+        return Batches(images, batch, Right).Sum();
+    }
+
+    internal static Tensor Augment(Tensor x, ClassifierTrainingSettings settings, Generator generator)
     {
         var size = (int)x.shape[0];
         if (settings.Flip)

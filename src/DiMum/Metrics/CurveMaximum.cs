@@ -7,6 +7,20 @@ namespace DiMum.Metrics;
 /// </summary>
 public static class CurveMaximum
 {
+    private const string Mark = "highest of K = ";
+
+    /// <summary>The maximum of a curve of rates that were measured alike.</summary>
+    public static Measured Of(IReadOnlyList<Measured> curve, double confidence = 0.95)
+    {
+        var best = curve.MaxBy(m => m.Value) ?? throw new ArgumentException("a curve without points has no maximum");
+        foreach (var point in curve)
+            point.DifferenceFrom(best);
+        return Of([.. curve.Select(m => ((long)Math.Round(m.Value * m.N), m.N))], best.Metric, best.Of, confidence);
+    }
+
+    /// <summary>Whether a number is such a maximum, its interval corrected.</summary>
+    public static bool Is(Measured number) => number.Metric.Contains(Mark, StringComparison.Ordinal);
+
     /// <summary>The maximum of K rates, with the corrected interval; K stands in the metric's name.</summary>
     /// <param name="points">(count, n) at every step of the curve.</param>
     /// <param name="metric">What is measured.</param>
@@ -24,7 +38,7 @@ public static class CurveMaximum
             best.N,
             intervals.Max(i => i.Low),
             intervals.Max(i => i.High),
-            $"{metric}, highest of K = {points.Count}, Bonferroni-corrected exact interval",
+            $"{metric}, {Mark}{points.Count}, Bonferroni-corrected exact interval",
             of
         );
     }

@@ -4,25 +4,20 @@ using MathNet.Numerics.LinearAlgebra;
 namespace DiMum.Metrics;
 
 /// <summary>
-/// Fréchet distance between Gaussians fitted to features: ‖μ₁−μ₂‖² + tr Σ₁ + tr Σ₂ − 2 tr (Σ₁^½ Σ₂ Σ₁^½)^½, by two symmetric
-/// eigen-decompositions: real and stable for singular covariances. On FID-Inception features it is FID; it is named by its features.
+/// Fréchet distance between Gaussians fitted to features: ‖μ₁−μ₂‖² + tr Σ₁ + tr Σ₂ − 2 tr (Σ₁^½ Σ₂ Σ₁^½)^½, by a
+/// symmetric eigen-decomposition of AᵀΣ₂A with Σ₁ = A Aᵀ: real and stable for singular covariances. On FID-Inception features it is FID; it is named by its features.
 /// </summary>
 public sealed class Frechet
 {
-    private const double Rounding = 2.2e-16;
     private readonly Vector<double> mean;
-    private readonly Matrix<double> factor; // A = V Λ^½ with Σ₁ = A Aᵀ; Aᵀ Σ₂ A has the eigenvalues of Σ₁^½ Σ₂ Σ₁^½
+    private readonly Matrix<double> factor; // A with Σ₁ = A Aᵀ; Aᵀ Σ₂ A has the eigenvalues of Σ₁^½ Σ₂ Σ₁^½
     private readonly double trace;
 
     public Frechet(Vector<double> mean, Matrix<double> covariance)
     {
         this.mean = mean;
         trace = covariance.Trace();
-        var (values, vectors) = SymmetricEigen.Of(covariance);
-        // Eigenvalues within rounding of zero are zero: of fewer than d images most are, and their roots would be noise.
-        var zero = values.Max(Math.Abs) * (values.Length * Rounding);
-        var kept = Enumerable.Range(0, values.Length).Where(i => values[i] > zero).DefaultIfEmpty(values.Length - 1);
-        factor = Matrix<double>.Build.DenseOfColumnVectors(kept.Select(i => vectors.Column(i) * Math.Sqrt(Math.Max(0, values[i])))); // [d,rank]
+        factor = SymmetricEigen.Root(covariance);
     }
 
     public Frechet(FeatureMoments reference)

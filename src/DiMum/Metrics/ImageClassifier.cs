@@ -16,7 +16,7 @@ public sealed record ClassifierConfig(int Classes, int ImageChannels, IReadOnlyL
 /// A small residual network (conv, GroupNorm, SiLU; global average pooling; linear head), trained in the run itself. It measures accuracy rates,
 /// and its pooled features [B,d] carry the Fréchet distance. It is not the ResNet-34 of the released evaluation.
 /// </summary>
-public sealed class ImageClassifier : IDisposable
+public sealed class ImageClassifier : IImageClassifier
 {
     private sealed record Block(Norm Norm1, Conv Conv1, Norm Norm2, Conv Conv2, Conv? Shortcut)
     {
@@ -64,10 +64,8 @@ public sealed class ImageClassifier : IDisposable
 
     public ParameterVector Parameters { get; }
 
-    /// <summary>d, the width of the pooled features.</summary>
     public int FeatureCount { get; }
 
-    /// <summary>Pooled features [B,d] and logits [B,K] of images [B,C,H,W] in [−1, 1].</summary>
     public (Tensor Features, Tensor Logits) Forward(Tensor x)
     {
         using var scope = NewDisposeScope();

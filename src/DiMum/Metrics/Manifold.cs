@@ -45,14 +45,21 @@ public sealed class Manifold
     }
 
     /// <summary>Shares of generated points on the real manifold, and of real points on the generated one, exact binomial intervals.</summary>
-    public static (Measured Precision, Measured Recall) Compare(Tensor real, Tensor generated, int k, string identity, string of)
+    public static (Measured Precision, Measured Recall) Compare(
+        Tensor real,
+        Tensor generated,
+        int k,
+        string identity,
+        string of,
+        string prefix = ""
+    )
     {
         using var scope = NewDisposeScope();
         var precision = Of(real, k).Covers(generated);
         var recall = Of(generated, k).Covers(real);
         return (
-            AccuracyRate.Of(precision, generated.shape[0], $"precision ({identity})", of),
-            AccuracyRate.Of(recall, real.shape[0], $"recall ({identity})", of)
+            AccuracyRate.Of(precision, generated.shape[0], $"{prefix}precision ({identity})", of),
+            AccuracyRate.Of(recall, real.shape[0], $"{prefix}recall ({identity})", of)
         );
     }
 

@@ -13,9 +13,21 @@ namespace DiMum.Metrics;
 public sealed record Measured(double Value, long N, double Low, double High, string Metric, string Of)
 {
     /// <summary>This number less <paramref name="other"/>, refused where they were measured in unlike ways.</summary>
-    /// <exception cref="InvalidOperationException">The two metrics' identities differ.</exception>
+    /// <exception cref="InvalidOperationException">The two metrics' identities differ; the message names what differs in them.</exception>
     public double DifferenceFrom(Measured other) =>
         Metric == other.Metric
             ? Value - other.Value
-            : throw new InvalidOperationException($"these numbers do not compare: one is '{Metric}', the other '{other.Metric}'");
+            : throw new InvalidOperationException(
+                $"these numbers do not compare: {Only(Metric, other.Metric)} against {Only(other.Metric, Metric)}"
+            );
+
+    // Identities are lists of statements; what both state is left out.
+    private static string Only(string one, string other)
+    {
+        var rest = string.Join("; ", Statements(one).Except(Statements(other)));
+        return rest.Length > 0 ? $"'{rest}'" : "nothing of that";
+    }
+
+    private static string[] Statements(string metric) =>
+        metric.Split(["; ", ": ", " (", ")"], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }

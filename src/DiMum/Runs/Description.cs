@@ -10,7 +10,12 @@ namespace DiMum.Runs;
 internal static class Description
 {
     public static string Data(Workbench bench) =>
-        $"{bench.Train.Name}: {bench.Train.Count:n0} training and {bench.Test.Count:n0} test images of {bench.Train.Width}×{bench.Train.Height}×{bench.Train.Channels}, "
+        $"{bench.Train.Name}: {bench.Train.Count:n0} training and {bench.Test.Count:n0} test "
+        + (
+            bench.Train.IsPoints
+                ? $"points of {bench.Train.Channels} coordinates, "
+                : $"images of {bench.Train.Width}×{bench.Train.Height}×{bench.Train.Channels}, "
+        )
         + $"{bench.Classes.Names.Count} classes; content {bench.DataHash}";
 
     public static IReadOnlyList<KeyValuePair<string, string>> Settings(Run run)

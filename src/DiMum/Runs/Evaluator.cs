@@ -45,143 +45,94 @@ internal sealed record Classes(IReadOnlyList<string> Names, int Unlearned, IRead
     }
 }
 
+/// <summary>The networks that measure.</summary>
+/// <param name="Classes">Of classes, or of styles.</param>
+/// <param name="Identity">Of that one.</param>
+/// <param name="Objects">Of objects; null where conditions have none.</param>
+internal sealed record MeasuringNetworks(IImageClassifier Classes, string Identity, IImageClassifier? Objects);
+
 /// <summary>Measures a model: generates images, classifies them, compares features. Same start noise for every model (common random numbers).</summary>
-internal sealed class Evaluator(
-    Experiment experiment,
-    Workbench bench,
-    ISubject subject,
-    Generation generation,
-    Classifiers by,
-    CancellationToken cancel
-)
+internal sealed class Evaluator(Workbench bench, ISubject subject, MeasuringNetworks by, CancellationToken cancel)
 {
     private const int JackknifeGroups = 20;
-    private readonly Seed seed = new Seed(experiment.Seed).At("evaluate");
-    private readonly Lock gate = new();
-    private readonly int topK = bench.IsCanvas ? experiment.Canvas.TopK : 1;
-    private Frechet? reference;
-
+    private const int SheetPixels = 32;
+    private readonly Experiment experiment = bench.Experiment;
     private readonly Classes classes = bench.Classes;
     private readonly Dataset retain = bench.Retain;
-    private readonly ImageClassifier classifier = by.Classes;
-    private readonly string classifierIdentity = by.Identity;
+    private readonly int topK = bench.IsCanvas ? bench.Experiment.Canvas.TopK : 1;
+    private readonly Lock gate = new();
+    private Frechet? reference;
 
     /// <summary>AR of the unlearned class, its samples as a strip; with <paramref name="full"/> also retained accuracy, Fréchet distance and a grid of all classes.</summary>
     public Evaluation Evaluate(IDenoiser model, StageFolder stage, int step, bool full)
     {
         using var none = no_grad();
         using var scope = NewDisposeScope();
-        var of = $"{stage.Name}-{stage.Key} step {step}; {generation}; seed {experiment.Seed}";
-        var unlearned = Generate(model, Enumerable.Repeat((long)classes.Unlearned, experiment.Evaluate.Images).ToArray(), "unlearned");
-        var best = ClassifierTraining.Best(classifier, unlearned, topK);
+        var of = $"{stage.Name}-{stage.Key} step {step}; {bench.Generation}; seed {experiment.Seed}";
+        var unlearned = Generate(bench, subject, model, Unlearned(experiment.Evaluate.Images), "unlearned", cancel);
+        var best = ClassifierTraining.Best(by.Classes, unlearned, topK);
         var strip = $"strip-{step:D7}.png";
-        var count = Math.Min(unlearned.shape[0], 2 * experiment.Evaluate.GridColumns);
-        ImageWriter.Grid(Pixels.ToBytes(unlearned.narrow(0, 0, count)), (int)count, Scale, stage.File(strip));
+        var count = Math.Min(best.Length, 2 * experiment.Evaluate.GridColumns);
+        bench.Sheet.Write(unlearned, Unlearned(best.Length), count, SheetPixels, stage.File(strip));
         var ar = Rate(best, p => p == classes.Unlearned, "AR of the unlearned class", of);
         var alternative = Rate(best, p => classes.AlternativeSet.Contains((int)p), "AR of the alternative", of);
         if (!full)
             return new(step, ar, alternative, null, null, null, stage.Relative(strip));
-        var (accuracy, frechet, retained, asked) = Retained(model, of);
-        var objects = by.Objects is null ? null : ObjectAccuracy(retained, asked, of);
+        var (retained, asked) = RetainedImages(bench, subject, model, cancel);
         var grid = $"grid-{step:D7}.png";
-        Grid(unlearned, retained, asked, stage.File(grid));
-        return new(step, ar, alternative, accuracy, frechet, stage.Relative(grid), stage.Relative(strip), objects);
-    }
-
-    private int Scale => Math.Max(1, 32 / retain.Height);
-
-    // A hit is a label among the k best guesses: 1, but 3 for styles in the paper.
-    private Measured Rate(long[][] best, Func<long, bool> hit, string what, string of) =>
-        AccuracyRate.Of(
-            best.LongCount(b => b.Any(hit)),
-            best.Length,
-            $"{what}{(topK > 1 ? $", top-{topK}" : "")} ({classifierIdentity}; exact Clopper–Pearson 95 %)",
-            of
+        bench.Sheet.Write(
+            cat([unlearned, retained]),
+            [.. Unlearned(best.Length), .. asked],
+            experiment.Evaluate.GridColumns,
+            SheetPixels,
+            stage.File(grid)
         );
-
-    private (Measured Accuracy, Measured Frechet, Tensor Images, long[] Asked) Retained(IDenoiser model, string of)
-    {
-        var asked = Enumerable
-            .Range(0, experiment.Evaluate.RetainedImages)
-            .Select(i => (long)classes.Retained[i % classes.Retained.Count])
-            .ToArray();
-        var images = Generate(model, asked, "retained");
-        var predicted = ClassifierTraining.Predict(classifier, images);
-        var right = predicted.Zip(asked).LongCount(pair => pair.First == pair.Second);
-        var accuracy = AccuracyRate.Of(
-            right,
-            asked.Length,
-            $"retained-class accuracy ({classifierIdentity}; exact Clopper–Pearson 95 %)",
-            of
-        );
-        var metric =
-            $"Fréchet distance, features of {classifierIdentity}, against {retain.Count} images of {retain.Name} (not FID; jackknife 95 %)";
-        return (accuracy, Reference().To(Groups(images), metric, of), images, asked);
-    }
-
-    private Frechet Reference()
-    {
-        lock (gate)
-            return reference ??= MakeReference();
-    }
-
-    private Frechet MakeReference()
-    {
-        using var none = no_grad();
-        using var scope = NewDisposeScope();
-        var moments = new FeatureMoments(classifier.FeatureCount);
-        for (long from = 0; from < retain.Count; from += 2000)
-            foreach (
-                var rows in ClassifierTraining.Features(
-                    classifier,
-                    Pixels.ToModel(retain.Images.narrow(0, from, Math.Min(2000, retain.Count - from)))
+        return new(
+            step,
+            ar,
+            alternative,
+            Right(by.Classes, retained, asked, $"retained-class accuracy ({by.Identity}; exact Clopper–Pearson 95 %)", of),
+            Distance(retained, of),
+            stage.Relative(grid),
+            stage.Relative(strip),
+            by.Objects is null
+                ? null
+                : Right(
+                    by.Objects,
+                    retained,
+                    [.. Conditions(subject, asked).Select(c => c % bench.Objects)],
+                    "object accuracy under retained prompts (exact Clopper–Pearson 95 %)",
+                    of
                 )
-            )
-                moments.Add(Matrix<double>.Build.DenseOfArray(rows));
-        return new Frechet(moments);
+        );
     }
 
-    // Image i belongs to group i mod G, so every group holds every class alike.
-    private List<FeatureMoments> Groups(Tensor images)
+    /// <summary>Images of the retained classes in turn, [N,C,H,W], and their classes: what accuracy and Fréchet distance rest on.</summary>
+    public static (Tensor Images, long[] Asked) RetainedImages(Workbench bench, ISubject subject, IDenoiser model, CancellationToken cancel)
     {
-        var groups = Enumerable.Range(0, JackknifeGroups).Select(_ => new FeatureMoments(classifier.FeatureCount)).ToList();
-        var all = Matrix<double>.Build.DenseOfRowArrays(ClassifierTraining.Features(classifier, images).SelectMany(RowsOf).ToArray());
-        for (var g = 0; g < JackknifeGroups; g++)
-        {
-            var rows = Enumerable
-                .Range(0, all.RowCount)
-                .Where(i => i / classes.Retained.Count % JackknifeGroups == g)
-                .Select(i => all.Row(i))
-                .ToList();
-            if (rows.Count > 0)
-                groups[g].Add(Matrix<double>.Build.DenseOfRowVectors(rows));
-        }
-
-        return [.. groups.Where(g => g.Count > 0)];
+        var retained = bench.Classes.Retained;
+        var asked = Enumerable.Range(0, bench.Experiment.Evaluate.RetainedImages).Select(i => (long)retained[i % retained.Count]).ToArray();
+        return (Generate(bench, subject, model, asked, "retained", cancel), asked);
     }
 
-    private static IEnumerable<double[]> RowsOf(double[,] block) =>
-        Enumerable.Range(0, block.GetLength(0)).Select(i => Enumerable.Range(0, block.GetLength(1)).Select(j => block[i, j]).ToArray());
+    private static Tensor Generate(
+        Workbench bench,
+        ISubject subject,
+        IDenoiser model,
+        long[] asked,
+        string purpose,
+        CancellationToken cancel
+    ) =>
+        (bench.Generation with { Decode = subject.Decode }).Images(
+            model,
+            Conditions(subject, asked),
+            subject.Shape,
+            bench.Seed.At("evaluate").At(purpose),
+            cancel
+        );
 
-    private void Grid(Tensor unlearned, Tensor retained, long[] asked, string path)
-    {
-        var columns = experiment.Evaluate.GridColumns;
-        var rows = new List<Tensor>();
-        for (var c = 0; c < classes.Names.Count; c++)
-        {
-            if (c == classes.Unlearned)
-                rows.Add(unlearned.narrow(0, 0, Math.Min(columns, unlearned.shape[0])));
-            else
-                rows.AddRange(
-                    Enumerable.Range(0, asked.Length).Where(i => asked[i] == c).Take(columns).Select(i => retained.narrow(0, i, 1))
-                );
-        }
-
-        ImageWriter.Grid(Pixels.ToBytes(cat(rows)), columns, Scale, path);
-    }
-
-    // The objects of a class in turn.
-    private long[] Conditions(long[] asked)
+    // The conditions of a class in turn.
+    private static long[] Conditions(ISubject subject, long[] asked)
     {
         var seen = new Dictionary<long, int>();
         return
@@ -195,19 +146,71 @@ internal sealed class Evaluator(
         ];
     }
 
-    private Measured ObjectAccuracy(Tensor images, long[] asked, string of)
+    private long[] Unlearned(int count) => [.. Enumerable.Repeat((long)classes.Unlearned, count)];
+
+    // A hit is a label among the k best guesses: 1, but 3 for styles in the paper.
+    private Measured Rate(long[][] best, Func<long, bool> hit, string what, string of) =>
+        AccuracyRate.Of(
+            best.LongCount(b => b.Any(hit)),
+            best.Length,
+            $"{what}{(topK > 1 ? $", top-{topK}" : "")} ({by.Identity}; exact Clopper–Pearson 95 %)",
+            of
+        );
+
+    private static Measured Right(IImageClassifier classifier, Tensor images, long[] asked, string what, string of) =>
+        AccuracyRate.Of(
+            ClassifierTraining.Predict(classifier, images).Zip(asked).LongCount(pair => pair.First == pair.Second),
+            asked.Length,
+            what,
+            of
+        );
+
+    private Measured Distance(Tensor images, string of)
     {
-        var predicted = ClassifierTraining.Predict(by.Objects!, images);
-        var right = predicted.Zip(Conditions(asked)).LongCount(pair => pair.First == pair.Second % bench.Objects);
-        return AccuracyRate.Of(right, asked.Length, "object accuracy under retained prompts (exact Clopper–Pearson 95 %)", of);
+        var metric =
+            $"Fréchet distance, features of {by.Identity}, against {retain.Count} images of {retain.Name} (not FID; jackknife 95 %)";
+        return Reference().To(Groups(images), metric, of);
     }
 
-    private Tensor Generate(IDenoiser model, long[] conditions, string purpose) =>
-        generation.Images(model, Conditions(conditions), subject.Shape, seed.At(purpose), cancel);
-}
+    private Frechet Reference()
+    {
+        lock (gate)
+            return reference ??= MakeReference();
+    }
 
-/// <summary>The networks that measure.</summary>
-/// <param name="Classes">Of classes, or of styles.</param>
-/// <param name="Identity">Of that one.</param>
-/// <param name="Objects">Of objects; null where conditions have none.</param>
-internal sealed record Classifiers(ImageClassifier Classes, string Identity, ImageClassifier? Objects);
+    private Frechet MakeReference()
+    {
+        using var none = no_grad();
+        using var scope = NewDisposeScope();
+        var moments = new FeatureMoments(by.Classes.FeatureCount);
+        for (long from = 0; from < retain.Count; from += 2000)
+            foreach (
+                var rows in ClassifierTraining.Features(
+                    by.Classes,
+                    Dataset.ToModel(retain.Images.narrow(0, from, Math.Min(2000, retain.Count - from)))
+                )
+            )
+                moments.Add(Matrix<double>.Build.DenseOfArray(rows));
+        return new Frechet(moments);
+    }
+
+    // A round of images is of every class, or of every condition where there are two such rounds; round r belongs to group r mod G.
+    private List<FeatureMoments> Groups(Tensor images)
+    {
+        var groups = Enumerable.Range(0, JackknifeGroups).Select(_ => new FeatureMoments(by.Classes.FeatureCount)).ToList();
+        var conditions = classes.Retained.Count * bench.Objects;
+        var round = images.shape[0] >= 2 * conditions ? conditions : classes.Retained.Count;
+        var all = Matrix<double>.Build.DenseOfRowArrays(ClassifierTraining.Features(by.Classes, images).SelectMany(RowsOf).ToArray());
+        for (var g = 0; g < JackknifeGroups; g++)
+        {
+            var rows = Enumerable.Range(0, all.RowCount).Where(i => i / round % JackknifeGroups == g).Select(i => all.Row(i)).ToList();
+            if (rows.Count > 0)
+                groups[g].Add(Matrix<double>.Build.DenseOfRowVectors(rows));
+        }
+
+        return [.. groups.Where(g => g.Count > 0)];
+    }
+
+    private static IEnumerable<double[]> RowsOf(double[,] block) =>
+        Enumerable.Range(0, block.GetLength(0)).Select(i => Enumerable.Range(0, block.GetLength(1)).Select(j => block[i, j]).ToArray());
+}

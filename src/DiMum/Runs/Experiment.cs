@@ -35,15 +35,24 @@ public sealed record Experiment
     public AttackSettings Attack { get; init; } = new();
     public EvaluateSettings Evaluate { get; init; } = new();
     public CanvasSettings Canvas { get; init; } = new();
+
+    /// <summary>The method of that label, or the first of that name.</summary>
+    /// <exception cref="UserError">There is none.</exception>
+    public MethodSettings MethodOf(string name) =>
+        Unlearn.Methods.FirstOrDefault(m => m.Label.Equals(name, StringComparison.OrdinalIgnoreCase))
+        ?? Unlearn.Methods.FirstOrDefault(m => m.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+        ?? throw new UserError(
+            $"method '{name}': this experiment has {string.Join(", ", Unlearn.Methods.Select(m => m.Label))}; add it to unlearn.methods"
+        );
 }
 
 /// <summary>Which images.</summary>
 public sealed record DataSettings
 {
-    /// <summary>digits and mini-canvas (built in), unlearn-canvas (planned only), cifar10, mnist, fashion-mnist or image-folder.</summary>
+    /// <summary>digits, mixture and mini-canvas (built in), unlearn-canvas (planned only), cifar10, mnist, fashion-mnist or image-folder.</summary>
     public string Name { get; init; } = "digits";
 
-    /// <summary>Folder of the files; digits needs none.</summary>
+    /// <summary>Folder of the files; what is built in needs none.</summary>
     public string? Path { get; init; }
 
     /// <summary>Side the images are reduced to, pixels; null keeps theirs.</summary>
@@ -53,9 +62,21 @@ public sealed record DataSettings
     public bool Flip { get; init; }
 }
 
+/// <summary>Which network.</summary>
+public enum NetworkKind
+{
+    /// <summary><see cref="ClassConditionalUNet"/>.</summary>
+    Unet,
+
+    /// <summary><see cref="MlpDenoiser"/>, for points.</summary>
+    Mlp,
+}
+
 /// <summary>The U-Net's shape; see <see cref="UNetConfig"/>. Defaults are the released CIFAR-10 network.</summary>
 public sealed record NetworkSettings
 {
+    /// <summary>unet or mlp; of the keys below an mlp reads channels (its width), res-blocks and null.</summary>
+    public NetworkKind Kind { get; init; }
     public int Channels { get; init; } = 128;
     public IReadOnlyList<int> Multipliers { get; init; } = [1, 2, 2, 2];
     public int ResBlocks { get; init; } = 2;
@@ -99,14 +120,43 @@ public sealed record TrainingSettings
     public int CheckpointEvery { get; init; } = 5000;
 }
 
-/// <summary>The classifier that measures.</summary>
+/// <summary>Which classifier.</summary>
+public enum ClassifierKind
+{
+    /// <summary>A small residual network, trained in the run.</summary>
+    Small,
+
+    /// <summary>torchvision's ResNet-34, as the released evaluation uses it.</summary>
+    Resnet34,
+}
+
+/// <summary>
+/// The classifier that measures; a mixture's is the Bayes rule of its law and reads none of this. The released one is <c>kind: resnet34</c> with
+/// <c>iterations: 3910, batch-size: 128, rate: 1e-4</c> (10 epochs of CIFAR-10) on ImageNet's weights.
+/// </summary>
 public sealed record ClassifierSettings
 {
+    public ClassifierKind Kind { get; init; } = ClassifierKind.Small;
+
+    /// <summary>
+    /// resnet34: file to start from, torchvision's <c>.pth</c> or safetensors. With a head for these classes it is taken as it is, not trained.
+    /// Null starts from random weights.
+    /// </summary>
+    public string? Weights { get; init; }
+
+    /// <summary>k of the top-k accuracy that is measured beside the top-1.</summary>
+    public int TopK { get; init; } = 3;
+
+    /// <summary>small: width of each level.</summary>
     public IReadOnlyList<int> Widths { get; init; } = [32, 64];
     public int Blocks { get; init; } = 1;
     public int Iterations { get; init; } = 600;
     public int BatchSize { get; init; } = 128;
+
+    /// <summary>Peak lr; of resnet34 the head's, its body has a tenth.</summary>
     public double Rate { get; init; } = 2e-3;
+
+    /// <summary>small: random translation, pixels.</summary>
     public int Shift { get; init; } = 1;
 }
 

@@ -8,28 +8,42 @@ using static TorchSharp.torch;
 namespace DiMum.Runs;
 
 /// <summary>What <see cref="ImageSetEvaluation"/> compares, and how.</summary>
-/// <param name="Samples">Folder, <c>.npz</c> of samples or of statistics.</param>
-/// <param name="Reference">The same.</param>
-/// <param name="Inception">Weights files, one a network; may be empty where both sides are statistics.</param>
-/// <param name="Protocol">A protocol's name, or <c>all</c>.</param>
-/// <param name="SkipUnreadable">Pass over files that can't be read, and count them.</param>
-public sealed record ImageSetQuestion(
-    string Samples,
-    string Reference,
-    IReadOnlyList<string> Inception,
-    string Protocol,
-    bool SkipUnreadable
-);
+/// <param name="Samples">Folder of images, <c>.npz</c> of samples or of statistics, or a run folder for what its model draws.</param>
+/// <param name="Reference">The same; a run folder for its real retained images.</param>
+/// <param name="Protocol">A protocol's name, <c>all</c>, or <c>steps</c> for the released one taken apart.</param>
+public sealed record ImageSetQuestion(string Samples, string Reference, string Protocol = "clean")
+{
+    /// <summary>Weights files, one a network; may be empty where both sides are statistics or a classifier is given.</summary>
+    public IReadOnlyList<string> Inception { get; init; } = [];
+
+    /// <summary>A run folder whose classifier's features to compare by.</summary>
+    public string? Classifier { get; init; }
+
+    /// <summary>Whose images, where the samples are a run folder: a method's label, or null for the pre-trained model.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Pass over files that can't be read, and count them.</summary>
+    public bool SkipUnreadable { get; init; }
+
+    /// <summary>Where features are kept; null for nowhere.</summary>
+    public string? Cache { get; init; }
+}
+
+/// <summary>The numbers by one protocol on one network.</summary>
+/// <param name="Protocol">Its name.</param>
+/// <param name="Identity">Network, protocol and how much of the reference counts.</param>
+/// <param name="Numbers">What was measured.</param>
+public sealed record ProtocolNumbers(string Protocol, string Identity, IReadOnlyList<Measured> Numbers);
 
 /// <summary>FID and its relatives between two sets of images, by one protocol or by all that the weights at hand allow.</summary>
 public static class ImageSetEvaluation
 {
     private const string OtherWay =
-        "; without them, 'dimum evaluate CHECKPOINT' gives the Fréchet distance on the features of a run's own classifier, under that name";
+        "; or, without them, pass a run folder as --classifier RUN for the Fréchet distance on the features of that run's own classifier, under that name";
 
     /// <summary>The numbers, and what a reader should know beside them.</summary>
     /// <exception cref="UserError">No weights, no such protocol, or images that can't be compared.</exception>
-    public static (IReadOnlyList<Measured> Numbers, IReadOnlyList<string> Notes) Run(
+    public static (IReadOnlyList<ProtocolNumbers> Answers, IReadOnlyList<string> Notes) Run(
         ImageSetQuestion question,
         Device device,
         Action<string, long, long>? progress = null,
@@ -38,86 +52,59 @@ public static class ImageSetEvaluation
     {
         var protocols = Protocols(question.Protocol);
         if (FeatureStatistics.IsIn(question.Samples) && FeatureStatistics.IsIn(question.Reference))
-            return (
-                SetComparison.Frechet(
-                    FeatureStatistics.Read(question.Samples),
-                    FeatureStatistics.Read(question.Reference),
-                    "given statistics"
-                ),
-                []
-            );
-        if (question.Inception.Count == 0)
-            throw new UserError(InceptionWeights.Advice + OtherWay);
-        var (numbers, notes) = (new List<Measured>(), new List<string>());
-        var samples = Side(question.Samples, question.SkipUnreadable, notes);
-        var reference = Side(question.Reference, question.SkipUnreadable, notes);
-        var used = new HashSet<EvaluationProtocol>();
-        foreach (var file in question.Inception)
         {
-            var (network, identity) = InceptionWeights.Open(file, device);
-            using var owned = network;
-            foreach (var protocol in protocols.Where(p => p.Variant == network.Variant && used.Add(p)))
-                numbers.AddRange(One(samples, reference, network, identity, protocol, device, progress, cancel));
+            const string given = "given statistics";
+            var distances = SetComparison.Frechet(
+                FeatureStatistics.Read(question.Samples),
+                FeatureStatistics.Read(question.Reference),
+                given
+            );
+            return ([new("given", given, distances)], []);
+        }
+
+        if (question.Inception.Count == 0 && question.Classifier is null)
+            throw new UserError(InceptionWeights.Advice + OtherWay);
+        var (answers, notes, used) = (new List<ProtocolNumbers>(), new List<string>(), new HashSet<EvaluationProtocol>());
+        using var sides = new ComparedSets(question, device, notes, progress, cancel);
+        foreach (var open in Networks(question, device))
+        {
+            using var network = open();
+            foreach (var protocol in protocols.Where(network.Takes))
+            {
+                used.Add(protocol);
+                answers.Add(sides.By(network, protocol));
+            }
         }
 
         foreach (var missing in protocols.Where(p => !used.Contains(p)))
-            notes.Add($"protocol {missing.Name} needs the weights of {Network(missing.Variant)}: pass them as a further --inception PATH");
-        return numbers.Count > 0 ? (numbers, notes) : throw new UserError($"{notes[^1]}. {InceptionWeights.Advice}");
-    }
-
-    private static IReadOnlyList<Measured> One(
-        object samples,
-        object reference,
-        InceptionV3 network,
-        string identity,
-        EvaluationProtocol protocol,
-        Device device,
-        Action<string, long, long>? progress,
-        CancellationToken cancel
-    )
-    {
-        ImageSetFeatures? Read(object side, bool limited, string name) =>
-            side is not ImageSet set
-                ? null
-                : ImageSetFeatures.Read(
-                    limited && protocol.ReferenceOfEachClass > 0 ? set.FirstOfEachClass(protocol.ReferenceOfEachClass) : set,
-                    network,
-                    protocol,
-                    device,
-                    (done, all) => progress?.Invoke($"{protocol.Name}, {name}", done, all),
-                    cancel
-                );
-        using var a = Read(samples, limited: false, "samples");
-        using var b = Read(reference, limited: true, "reference");
-        var how = $"{identity}; {protocol.Name}: {protocol.Text}";
-        FeatureStatistics Statistics(object side, ImageSetFeatures? features) =>
-            features is null ? (FeatureStatistics)side : FeatureStatistics.From(features);
-        var numbers = SetComparison.Frechet(Statistics(samples, a), Statistics(reference, b), how);
-        return a is null || b is null ? numbers : [.. numbers, .. SetComparison.Others(a, b, how, new Seed(0))];
-    }
-
-    private static object Side(string path, bool skipUnreadable, List<string> notes)
-    {
-        if (FeatureStatistics.IsIn(path))
-            return FeatureStatistics.Read(path);
-        var set = ImageSet.Open(path, skipUnreadable);
-        notes.AddRange(set.Notes);
-        if (set.Count < InceptionLayout.Features + 1)
             notes.Add(
-                $"{set.Name}: {set.Count} images, fewer than the features' {InceptionLayout.Features} dimensions: FID is biased upwards, compare only at equal counts"
+                $"protocol {missing.Name} needs the weights of {InceptionWeights.Name(missing.Variant)}: pass them as a further --inception PATH"
             );
-        return set;
+        return answers.Count > 0 ? (answers, notes) : throw new UserError($"{notes[^1]}. {InceptionWeights.Advice}");
+    }
+
+    // One at a time: a network is gone before the next is read.
+    private static IEnumerable<Func<IFeatureNetwork>> Networks(ImageSetQuestion question, Device device)
+    {
+        foreach (var file in question.Inception)
+            yield return () =>
+            {
+                var (network, identity) = InceptionWeights.Open(file, device);
+                return new InceptionNetwork(network, identity);
+            };
+        if (question.Classifier is { } run)
+            yield return () => RunImages.Classifier(run);
     }
 
     private static IReadOnlyList<EvaluationProtocol> Protocols(string name)
     {
         if (name == "all")
             return EvaluationProtocol.All;
-        return EvaluationProtocol.All.FirstOrDefault(p => p.Name == name) is { } one
+        if (name == "steps")
+            return [EvaluationProtocol.Clean, .. EvaluationProtocol.Steps, EvaluationProtocol.AsReleased];
+        var known = EvaluationProtocol.All.Concat(EvaluationProtocol.Steps).ToList();
+        return known.FirstOrDefault(p => p.Name == name) is { } one
             ? [one]
-            : throw new UserError($"--protocol {name}: expected all, {string.Join(", ", EvaluationProtocol.All.Select(p => p.Name))}");
+            : throw new UserError($"--protocol {name}: expected all, steps, {string.Join(", ", known.Select(p => p.Name))}");
     }
-
-    private static string Network(InceptionVariant variant) =>
-        variant == InceptionVariant.Fid ? "FID-Inception 2015-12-05" : "torchvision's inception_v3";
 }

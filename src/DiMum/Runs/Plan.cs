@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using DiMum.Attacks;
+using DiMum.Data;
 using DiMum.Nets;
 
 namespace DiMum.Runs;
@@ -56,11 +57,15 @@ public static class Plan
         var (size, channels, classes) = e.Data.Name switch
         {
             "digits" => (e.Data.Size ?? 8, 1, 10),
+            "mixture" => (1, 2, GaussianMixture.BuiltIn.Components),
             "cifar10" => (e.Data.Size ?? 32, 3, 10),
             "mnist" or "fashion-mnist" => (e.Data.Size ?? 28, 1, 10),
             _ => (e.Data.Size ?? 32, 3, 10),
         };
-        var count = ClassConditionalUNet.CountParameters(Workbench.NetworkOf(e.Network, classes, size, channels));
+        var count =
+            e.Network.Kind == NetworkKind.Mlp
+                ? MlpDenoiser.CountParameters(Workbench.MlpOf(e.Network, classes, size, channels))
+                : ClassConditionalUNet.CountParameters(Workbench.NetworkOf(e.Network, classes, size, channels));
         return string.Create(
             CultureInfo.InvariantCulture,
             $"network of {count:n0} parameters, {16.0 * count / (1 << 20):n0} MiB for weights, gradient and Adam"

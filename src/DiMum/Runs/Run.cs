@@ -162,12 +162,13 @@ public sealed class Run : IDisposable
         if (File.Exists(path))
             return;
         var labels = Bench.Train.LabelArray();
-        var columns = Experiment.Evaluate.GridColumns;
+        var columns = Bench.Train.IsPoints ? 300 : Experiment.Evaluate.GridColumns;
         var chosen = Enumerable
             .Range(0, Bench.Classes.Names.Count)
             .SelectMany(c => Enumerable.Range(0, labels.Length).Where(i => labels[i] == c).Take(columns));
         using var some = Bench.Train.Take("samples", [.. chosen.Select(i => (long)i)]);
-        ImageWriter.Grid(some.Images, columns, Math.Max(1, 32 / Bench.Train.Height), path);
+        using var scope = NewDisposeScope();
+        Bench.Sheet.Write(Dataset.ToModel(some.Images), some.LabelArray(), columns, 32, path);
     }
 
     private RunResults ResultsOf(

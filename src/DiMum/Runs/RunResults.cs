@@ -25,7 +25,7 @@ public sealed record Evaluation(
 /// <summary>DiMRA (Eq. 7) against one method's model under one assumption.</summary>
 /// <param name="Assumption"><c>i</c> retain set, <c>ii-a</c> test split without the class, <c>ii-b</c> images synthesised under the retain conditions.</param>
 /// <param name="Curve">Evaluations along the attack, step 0 first.</param>
-/// <param name="HighestAr">The highest AR_a over the evaluated steps (Tables II and III).</param>
+/// <param name="HighestAr">The highest AR_a over the K evaluated steps (Tables II and III), its interval corrected for K; see <see cref="CurveMaximum"/>.</param>
 /// <param name="HighestAtStep">The step at which it was reached first.</param>
 /// <param name="FirstStepAbove10Percent">The first evaluated step whose AR_a exceeds 10 %, or null.</param>
 public sealed record AttackResult(
@@ -55,7 +55,10 @@ public sealed record MethodResult(
 );
 
 /// <summary>The classifier that measures accuracy rates and gives the features of the Fréchet distance.</summary>
-public sealed record ClassifierResult(string Identity, Measured TestAccuracy);
+/// <param name="Identity">Kind and key.</param>
+/// <param name="TestAccuracy">Top-1.</param>
+/// <param name="TestTopK">The same among the k likeliest classes; null in results of before it was measured.</param>
+public sealed record ClassifierResult(string Identity, Measured TestAccuracy, Measured? TestTopK = null);
 
 /// <summary>Everything a report shows of one run.</summary>
 /// <param name="ExperimentYaml">The experiment as resolved.</param>

@@ -85,12 +85,7 @@ internal sealed class TrainingLoop(IRunObserver observer, CancellationToken canc
         new()
         {
             ["format"] = "dimum-model-1",
-            ["network"] = plan.Model switch
-            {
-                ClassConditionalUNet unet => unet.Config.ToString(),
-                TextConditionedDenoiser text => text.UNet.Config.ToString(),
-                _ => plan.Model.GetType().Name,
-            },
+            ["network"] = Workbench.Shape(plan.Model),
             ["stage"] = plan.Stage.Name,
             ["key"] = plan.Stage.Key,
             ["iterations"] = plan.Settings.Iterations.ToString(CultureInfo.InvariantCulture),

@@ -12,6 +12,11 @@ internal static class Validate
         AtLeast("workers", e.Workers, 0);
         if (e.Device != "cpu" && e.Workers > 1)
             throw new UserError($"workers is {e.Workers}; expected 0 or 1 on device {e.Device}, whose random generator all stages share");
+        AtLeast("classifier.iterations", e.Classifier.Iterations, 1);
+        AtLeast("classifier.batch-size", e.Classifier.BatchSize, e.Classifier.Kind == ClassifierKind.Resnet34 ? 2 : 1);
+        AtLeast("classifier.top-k", e.Classifier.TopK, 1);
+        if (e.Classifier is { Kind: ClassifierKind.Small, Weights: not null })
+            throw new UserError("classifier.weights is given, but kind is small, which trains itself; say kind: resnet34");
         AtLeast("pretrain.iterations", e.Pretrain.Iterations, 1);
         AtLeast("pretrain.batch-size", e.Pretrain.BatchSize, 1);
         AtLeast("pretrain.checkpoint-every", e.Pretrain.CheckpointEvery, 1);

@@ -33,8 +33,8 @@ internal sealed class Workbench : IDisposable
         (ConditionedTrain, ConditionedTest) = (loaded.Train.To(Device), loaded.Test.To(Device));
         Objects = IsCanvas ? MiniCanvasSet.Objects.Count : 1;
         var names = IsCanvas ? MiniCanvasSet.Styles : loaded.Train.ClassNames;
-        Train = IsCanvas ? Grouped(ConditionedTrain, names, label => label.floor_divide(Objects)) : ConditionedTrain;
-        Test = IsCanvas ? Grouped(ConditionedTest, names, label => label.floor_divide(Objects)) : ConditionedTest;
+        Train = IsCanvas ? MiniCanvasSet.ByStyle(ConditionedTrain) : ConditionedTrain;
+        Test = IsCanvas ? MiniCanvasSet.ByStyle(ConditionedTest) : ConditionedTest;
         Classes = Classes.Of(experiment.Unlearn, names);
         Retain = Train.Where($"{Train.Name}/retain", label => label != Classes.Unlearned);
         if (Train.Height != Train.Width)
@@ -46,6 +46,7 @@ internal sealed class Workbench : IDisposable
             experiment.Sampling.BatchSize
         );
         Generation.Sampler.Times(Schedule.Steps);
+        Sheet = new(Train.IsPoints, DatasetSource.LawOf(experiment.Data.Name), Train.Height);
         CheckSelections();
     }
 
@@ -71,18 +72,38 @@ internal sealed class Workbench : IDisposable
     public bool IsCanvas => Experiment.Data.Name == "mini-canvas";
     public Dataset Retain { get; }
     public Generation Generation { get; }
+
+    /// <summary>How samples are put on a picture.</summary>
+    public SampleSheet Sheet { get; }
     public Seed Seed => new(Experiment.Seed);
 
     /// <summary>The network's shape for this data.</summary>
     public static UNetConfig NetworkOf(NetworkSettings n, int classes, int size, int channels) =>
         new(classes, size, channels, n.Channels, n.Multipliers, n.ResBlocks, n.Attention, n.Dropout, n.NormGroups, n.Null);
 
+    /// <summary>The same for an mlp.</summary>
+    public static MlpConfig MlpOf(NetworkSettings n, int classes, int size, int channels) =>
+        new(classes, channels * size * size, n.Channels, n.ResBlocks, n.Null);
+
     /// <summary>A fresh network; its first weights depend on the run seed and <paramref name="purpose"/>.</summary>
-    public ClassConditionalUNet NewClassNetwork(string purpose)
+    public ITrainableDenoiser NewClassNetwork(string purpose)
     {
         using var generator = Seed.At(purpose).Generator();
-        return new(NetworkOf(Experiment.Network, Classes.Names.Count, Train.Height, Train.Channels), Device, generator);
+        var (n, classes) = (Experiment.Network, Classes.Names.Count);
+        return n.Kind == NetworkKind.Mlp
+            ? new MlpDenoiser(MlpOf(n, classes, Train.Height, Train.Channels), Device, generator)
+            : new ClassConditionalUNet(NetworkOf(n, classes, Train.Height, Train.Channels), Device, generator);
     }
+
+    /// <summary>A network's shape in a line.</summary>
+    public static string Shape(ITrainableDenoiser network) =>
+        network switch
+        {
+            ClassConditionalUNet unet => unet.Config.ToString(),
+            MlpDenoiser mlp => mlp.Config.ToString(),
+            TextConditionedDenoiser text => text.UNet.Config.ToString(),
+            _ => network.GetType().Name,
+        };
 
     /// <summary>Batches for a stage; one <paramref name="purpose"/> for all methods gives them common random numbers.</summary>
     public IBatchSource Batches(string purpose, int batchSize, IImageCode code, Loader loader = Loader.Shuffled) =>
@@ -94,9 +115,6 @@ internal sealed class Workbench : IDisposable
             code
         );
 
-    /// <summary>The same images labelled by object.</summary>
-    public Dataset ByObject(Dataset conditioned) => Grouped(conditioned, MiniCanvasSet.Objects, label => label.remainder(Objects));
-
     /// <summary>The network in words.</summary>
     public string NetworkText()
     {
@@ -107,7 +125,7 @@ internal sealed class Workbench : IDisposable
         }
 
         using var model = NewClassNetwork("settings");
-        return $"{model.Config}, {model.Parameters.Count:n0} parameters";
+        return $"{Shape(model)}, {model.Parameters.Count:n0} parameters";
     }
 
     public static TrainerSettings Trainer(TrainingSettings s) => new(s.Iterations, new LearningRate(s.Rate, s.Decay, s.Warmup), s.Ema);
@@ -136,17 +154,10 @@ internal sealed class Workbench : IDisposable
         var choices = Experiment.Unlearn.Methods.SelectMany(m => new[] { m.Parameters, m.Trimmed }).Distinct().Except(["all"]).ToList();
         if (choices.Count == 0)
             return;
-        IReadOnlyList<Parameter> declared = IsCanvas
-            ? UNet2DConditionModel.Declared(CanvasSubject.NetworkOf(Experiment, Train.Height))
-            : ClassConditionalUNet.Declared(NetworkOf(Experiment.Network, Classes.Names.Count, Train.Height, Train.Channels));
+        using var network = IsCanvas ? null : NewClassNetwork("selections");
+        var declared = network?.Parameters.Entries ?? UNet2DConditionModel.Declared(CanvasSubject.NetworkOf(Experiment, Train.Height));
         foreach (var choice in choices)
             ParameterSelection.Parse(choice).Chosen(declared);
-    }
-
-    private static Dataset Grouped(Dataset data, IReadOnlyList<string> names, Func<Tensor, Tensor> group)
-    {
-        using var scope = NewDisposeScope();
-        return new(data.Name, data.Images.alias(), group(data.Labels), names);
     }
 
     public void Dispose()

@@ -3,7 +3,8 @@ namespace DiMum.Studies;
 /// <summary>Studies by name: a new one is one file and one line here.</summary>
 public static class StudyRegistry
 {
-    public static IReadOnlyList<IStudy> All { get; } = [new DigitsTuning(), new DigitsBaselines(), new Traps.TrapsStudy()];
+    public static IReadOnlyList<IStudy> All { get; } =
+    [new DigitsTuning(), new DigitsBaselines(), new Traps.TrapsStudy(), new Mixture.MixtureStudy()];
 
     /// <exception cref="UserError">No study has that name.</exception>
     public static IStudy Find(string name) =>

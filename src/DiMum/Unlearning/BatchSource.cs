@@ -85,7 +85,8 @@ public sealed class SeededBatches(NoiseSchedule schedule, DrawSettings settings,
             NoisedBatch batch;
             using (stored)
             using (conditions)
-            using (var clean = code.Clean(stored.to(device), seed.At(pairing.Name + "/pass/code", step)))
+            using (var here = stored.to(device))
+            using (var clean = code.Clean(here, seed.At(pairing.Name + "/pass/code", step)))
                 batch = Noised(clean, conditions, generator, dropProbability: 0, FrozenFlips(pairing, step++));
             yield return batch;
         }

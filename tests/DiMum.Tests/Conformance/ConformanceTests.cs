@@ -35,6 +35,8 @@ public sealed class ConformanceTests
         Assert.That(Of("leaky-relabel"), Has.Count.GreaterThan(10).And.Exactly(1).False);
         Assert.That(Of(nameof(NoisyAtLast)), Has.Some.False.And.Some.True);
         Assert.That(Of(typeof(NeedsASetting).FullName!), Is.EqualTo(new[] { false }));
+        Assert.That(Of("mean-distance"), Has.Count.GreaterThan(10).And.All.True);
+        Assert.That(Of("one-size-mean-distance"), Has.Some.False.And.Some.True);
     }
 
     [Test]
@@ -49,7 +51,7 @@ public sealed class ConformanceTests
             Does.Contain("text.dll").And.Contain("not a .NET assembly")
         );
         var none = Assert.Throws<UserError>(() => Kit.CheckFile(typeof(TestAttribute).Assembly.Location))!.Message;
-        Assert.That(none, Does.Contain("no public IUnlearningMethod"));
+        Assert.That(none, Does.Contain("no public IUnlearningMethod, Sampler or ISetMetric"));
     }
 
     [Test]
@@ -58,5 +60,32 @@ public sealed class ConformanceTests
         var broken = Kit.Check("noisy", steps => new NoisyAtLast { Steps = steps }).Where(v => !v.Passed).Select(v => v.Law);
         Assert.That(broken, Does.Contain("L8"));
         Kit.Require("DDIM", steps => new Ddim { Steps = steps, Eta = 0.5 });
+    }
+
+    [Test]
+    public void A_metric_that_takes_one_count_for_both_sets_breaks_the_laws_that_see_it_and_no_other()
+    {
+        Kit.Require(new MeanDistance(), MeanDistance.Claims);
+        var broken = Kit.Check(new OneSizeMeanDistance(), OneSizeMeanDistance.Claims).Where(v => !v.Passed).ToList();
+        foreach (var verdict in broken)
+            TestContext.Out.WriteLine(verdict);
+        Assert.That(broken.Select(v => v.Law).Distinct(), Is.EqualTo(new[] { "L36" }));
+        Assert.That(
+            broken.Select(v => v.Sentence),
+            Has.Some.StartsWith("where it is claimed, moving both sets").And.Some.StartsWith("where symmetry is claimed")
+        );
+        Assert.That(broken[0].Smallest, Does.Contain("generated [0, 0"), "all but what matters shrinks to zero");
+    }
+
+    [Test]
+    public void A_verdict_s_replay_begins_with_the_input_that_broke_it()
+    {
+        var law = MethodLaws.all.Single(l => l.Id == "L14");
+        CheckedMethod leaky = new(new LeakyRelabel(), new Claims());
+        var found = law.Check("leaky", leaky);
+        var again = law.CheckAt("leaky", leaky, found.Replay);
+        Assert.That(again.Passed, Is.False);
+        Assert.That(again.Cases, Is.EqualTo(1));
+        Assert.That(again.Smallest, Is.EqualTo(found.Smallest));
     }
 }

@@ -39,7 +39,7 @@ public class DatasetSourceTests
             () => DatasetSource.Load("cifar-10", null, null),
             "unknown data set 'cifar-10'",
             "Did you mean 'cifar10'?",
-            "Known: digits, mini-canvas, cifar10, mnist, fashion-mnist, image-folder"
+            "Known: digits, mixture, mini-canvas, cifar10, mnist, fashion-mnist, image-folder"
         );
 
     [Test]

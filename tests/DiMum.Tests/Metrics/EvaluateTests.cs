@@ -62,8 +62,9 @@ public class EvaluateTests
         var samples = folder.Write("a.npz", Npz(("arr_0", Npy("|u1", "(3, 8, 8, 3)", bytes))));
         var (network, identity) = InceptionWeights.Open(Weights(folder, InceptionVariant.Fid, 1008), CPU);
         using var owned = network;
+        var inception = new InceptionNetwork(network, identity);
         ImageSetFeatures Read(string path, EvaluationProtocol protocol) =>
-            ImageSetFeatures.Read(ImageSet.Open(path), network, protocol, CPU);
+            ImageSetFeatures.Read(ImageSet.Open(path), inception, protocol, CPU);
         using var fromFiles = Read(folder["a"], EvaluationProtocol.Clean);
         using var fromSamples = Read(samples, EvaluationProtocol.Clean);
         using var reference = Read(folder["b"], EvaluationProtocol.Clean);
@@ -71,8 +72,13 @@ public class EvaluateTests
         Assert.That((fromFiles.Pool.Mean - reference.Pool.Mean).L2Norm(), Is.GreaterThan(1e-3));
         Assert.That(fromFiles.Spatial.Count, Is.EqualTo(3));
         using var released = Read(samples, EvaluationProtocol.AsReleased);
-        var clean = SetComparison.Others(fromFiles, reference, $"{identity}; {EvaluationProtocol.Clean.Text}", new(0));
-        var other = SetComparison.Others(released, reference, $"{identity}; {EvaluationProtocol.AsReleased.Text}", new(0));
+        var clean = SetComparison.Others(fromFiles, reference, $"{identity}; {EvaluationProtocol.Clean.IdentityWith("", 4, 4)}", new(0));
+        var other = SetComparison.Others(
+            released,
+            reference,
+            $"{identity}; {EvaluationProtocol.AsReleased.IdentityWith("", 4, 4)}",
+            new(0)
+        );
         Assert.That(clean.Select(m => m.Metric.Split(' ')[0]), Is.EqualTo(new[] { "KID", "IS" }), "3 images have no third neighbour");
         Assert.That(clean[0].Metric, Does.Contain("FID-Inception 2015-12-05, weights ").And.Contain("subsets of 3"));
         Assert.That(() => clean[0].DifferenceFrom(other[0]), Throws.InvalidOperationException.With.Message.Contains("BGR"));
@@ -91,6 +97,9 @@ public class EvaluateTests
         Assert.That(set.Notes.Single(), Does.Contain("1 of 4 files"));
         ImageWriter.Grid(zeros([1, 3, 5, 5], ScalarType.Byte), 1, 1, folder["a/z.png"]);
         Refusal.Of(() => ImageSet.Open(folder["a"], skipUnreadable: true), "mixed sizes", "z.png", "8×8", "7×7");
+        File.Delete(folder["a/z.png"]);
+        Write(folder, "a/z.png", new SkiaSharp.SKColor(1, 2, 3, 200));
+        Refusal.Of(() => ImageSet.Open(folder["a"], skipUnreadable: true), "z.png", "transparent");
         Images(folder, "one", 1, generator);
         Refusal.Of(() => ImageSet.Open(folder["one"]), "at least 2");
         Refusal.Of(() => ImageSet.Open(folder["none"]), "no such folder");
@@ -117,6 +126,10 @@ public class EvaluateTests
         Refused("expected [d,d]", ("mu", Npy([0, 1, 2])), ("sigma", Npy([1, 0, 0, 1], 2)));
         Refused("not symmetric", ("mu", Npy([0, 1])), ("sigma", Npy([1, 0.5, 0, 1], 2)));
         Refused("expected uint8", ("arr_0", Npy("<f4", "(2, 8, 8, 3)", new byte[4 * 384])));
+        Refused(
+            "is <f4 [2,8,8,3]",
+            ("arr_0", Npy("<f4", "(2, 8, 8, 3)", Enumerable.Repeat(float.NaN, 384).SelectMany(BitConverter.GetBytes).ToArray()))
+        );
         Refused("claims shape", ("arr_0", Npy("|u1", "(200000, 8, 8, 3)", new byte[384])));
         Refused("no plain array", ("arr_0", Npy("|O8", "(2, 8, 8, 3)", new byte[384])));
         Refused("has no array 'arr_0'", ("images", Npy([1])));
@@ -134,18 +147,33 @@ public class EvaluateTests
         Assert.That(code, Is.EqualTo(2));
         Assert.That(
             error,
-            Does.Contain("pt_inception-2015-12-05-6726825d.pth").And.Contain("mseitzer/pytorch-fid").And.Contain("classifier")
+            Does.Contain("pt_inception-2015-12-05-6726825d.pth")
+                .And.Contain("mseitzer/pytorch-fid")
+                .And.Contain("SHA-256 6726825d")
+                .And.Contain("--classifier")
         );
         Assert.That(error.TrimEnd('\n').Split('\n'), Has.Length.EqualTo(1));
         Safetensors.Write(folder["w.safetensors"], new Dictionary<string, Tensor> { ["fc.weight"] = zeros(10, 2048) });
         (code, _, error) = CommandLine.Call([.. ask, "--inception", folder["w.safetensors"]]);
         Assert.That(code, Is.EqualTo(2));
         Assert.That(error, Does.Contain("w.safetensors").And.Contain("[10,2048]").And.Contain("SHA-256"));
+        Refusal.Of(
+            () => InceptionWeights.Open(folder["w.safetensors"], CPU),
+            Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(folder["w.safetensors"])))
+        );
         (code, _, error) = CommandLine.Call([.. ask, "--protocol", "nice"]);
         Assert.That(error, Does.Contain("as-released"));
         (code, _, error) = CommandLine.Call("evaluate", "--samples", folder["a"]);
         Assert.That((code, error), Is.EqualTo((2, error)));
         Assert.That(error, Does.Contain("belong together"));
+    }
+
+    private static void Write(TempFolder folder, string name, SkiaSharp.SKColor color)
+    {
+        using var bitmap = new SkiaSharp.SKBitmap(8, 8);
+        bitmap.Erase(color);
+        using var png = bitmap.Encode(SkiaSharp.SKEncodedImageFormat.Png, 100);
+        folder.Write(name, png.ToArray());
     }
 
     private static void Images(TempFolder folder, string name, int count, Generator generator)

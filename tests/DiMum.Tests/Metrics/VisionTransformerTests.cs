@@ -89,20 +89,6 @@ public class VisionTransformerTests
         );
     }
 
-    [Test]
-    public void The_k_best_guesses()
-    {
-        using var scope = NewDisposeScope();
-        var logits = tensor(new float[] { 1, 5, 3, 2, 9, 7, 8, 0 }, [2, 4]);
-        long[] labels = [3, 3];
-        Assert.That(TopK.Hits(logits, [1, 0], 1), Is.EqualTo(new[] { true, true }));
-        Assert.That(TopK.Hits(logits, labels, 2), Is.EqualTo(new[] { false, false }));
-        Assert.That(TopK.Hits(logits, labels, 3), Is.EqualTo(new[] { true, false }));
-        var rate = TopK.Rate(TopK.Hits(logits, labels, 3), 3, "AR", "model");
-        Assert.That((rate.Value, rate.N, rate.Metric), Is.EqualTo((0.5, 2L, "AR, top-3")));
-        Refusal.Of(() => TopK.Hits(logits, labels, 5), "top-5", "1…4");
-    }
-
     private static VisionTransformer Make()
     {
         using var generator = new Seed(1).Generator();

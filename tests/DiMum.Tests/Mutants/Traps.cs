@@ -25,12 +25,6 @@ internal static class Traps
     private static readonly SalUn MaskedSalUn = new(Half, 0.5, Guidance.None);
     private static readonly SfrOn MaskedSfrOn = new(Half, true, 0.5, 1, Guidance.None);
 
-    /// <summary>Traps without a mutant, with the reason.</summary>
-    public static readonly IReadOnlyDictionary<string, string> NotYet = new Dictionary<string, string>
-    {
-        ["T20"] = "top-1 against top-3: no metric here takes a k yet; it belongs to UnlearnCanvas's classifier, which is not here",
-    };
-
     public static readonly IReadOnlyList<Mutant> All =
     [
         Mutant.Of(
@@ -155,6 +149,13 @@ internal static class Traps
             PartLaws.comparison,
             (a, b) => a.DifferenceFrom(b),
             (a, b) => a.Value - b.Value
+        ),
+        Mutant.Of(
+            "T20",
+            "top-1 where another k is asked",
+            PartLaws.topHits,
+            AccuracyRate.Hits,
+            (logits, labels, _) => AccuracyRate.Hits(logits, labels, 1)
         ),
         Mutant.Of(
             "T21",

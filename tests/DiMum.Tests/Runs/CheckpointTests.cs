@@ -47,7 +47,7 @@ public class CheckpointTests
         var path = ModelOf(folder, "pretrain");
         var measured = run.EvaluateCheckpoint(path);
         var attack = run.AttackCheckpoint(path, Assumption.TestSplit);
-        Assert.That(Directory.GetDirectories(Path.Combine(folder.Root, "stages"), "evaluate-*"), Has.Length.EqualTo(1));
+        Assert.That(Directory.GetDirectories(Path.Combine(folder.Root, "stages"), "evaluate-pretrain-*"), Has.Length.EqualTo(1));
         Assert.That(attack.Curve[0].ArUnlearned, Is.EqualTo(measured.ArUnlearned));
         Assert.That(measured.ArUnlearned.N, Is.EqualTo(20));
         Assert.That(measured.RetainedAccuracy!.N, Is.EqualTo(45));

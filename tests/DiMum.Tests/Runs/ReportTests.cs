@@ -134,6 +134,68 @@ public class ReportTests
         );
     }
 
+    // SFR-on 95.3 % and DiMUM 3.2 % of 500 are apart; retrain 0.4 % and DiMUM 0.2 % are not.
+    [Test]
+    public void The_summary_says_which_methods_these_images_can_tell_apart()
+    {
+        string text = Text(ReportFixture.Run(), "Who can be told apart");
+        Assert.That(
+            text,
+            Does.Contain("AR_u after unlearning, n = 500: ")
+                .And.Contain("retrain and DiMUM (0.4\u00a0% and 0.2\u00a0%, p = 1.00)")
+                .And.Contain(
+                    "AR_a (i) at attack step 600, n = 500: told apart are SFR-on above SalUn (95.3\u00a0% and 58.7\u00a0%, p < 0.0001)"
+                )
+        );
+        Assert.That(Write(ReportFixture.Run()).Root!.Value, Does.Contain("Which methods can be told apart"));
+    }
+
+    [Test]
+    public void Rates_measured_in_unlike_ways_make_no_pair()
+    {
+        MethodResult method = ReportFixture.Method("SalUn", 0.01, 40, 40, []);
+        RunResults run = ReportFixture.Run() with
+        {
+            Methods =
+            [
+                method,
+                ReportFixture.Method("DiMUM", 0.9, 40, 40, []) with
+                {
+                    Final = method.Final with { ArUnlearned = ReportFixture.Rate(0.9, metric: "another classifier") },
+                },
+            ],
+        };
+        Assert.That(Pairs.Of(run), Is.Empty);
+        Assert.That(Summary.Of(run).Select(part => part.Heading), Has.None.EqualTo("Who can be told apart"));
+    }
+
+    [Test]
+    public void The_report_says_whether_the_highest_rate_s_interval_is_corrected()
+    {
+        Assert.That(Text(ReportFixture.Run(), "What limits this"), Does.Contain("its interval is that of the one step"));
+        RunResults run = ReportFixture.Run();
+        RunResults corrected = run with
+        {
+            Methods =
+            [
+                .. run.Methods.Select(m =>
+                    m with
+                    {
+                        Attacks =
+                        [
+                            .. m.Attacks.Select(a => a with { HighestAr = CurveMaximum.Of([.. a.Curve.Select(e => e.ArUnlearned)]) }),
+                        ],
+                    }
+                ),
+            ],
+        };
+        Assert.That(Text(corrected, "What limits this"), Does.Contain("corrected for taking the highest of all measured steps"));
+        AttackResult attack = corrected.Methods[^1].Attacks[0];
+        Assert.That(attack.HighestAr.Metric, Does.Contain("highest of K = 7"));
+        Assert.That(attack.HighestAr.Value, Is.EqualTo(attack.Curve.Max(e => e.ArUnlearned.Value)));
+        Assert.That(attack.HighestAr.High, Is.GreaterThan(run.Methods[^1].Attacks[0].HighestAr.High));
+    }
+
     [Test]
     public void The_summary_names_what_limits_it() =>
         Assert.That(

@@ -32,7 +32,14 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
             "diffusion_ops",
             "T14"
         ),
-        new("Eq. (4) training", "Loss.eps", "Diffusion/EpsilonLoss.cs", "L11 L12 L13 L17", "loss_and_grads train_steps", "T1"),
+        new(
+            "Eq. (4) training",
+            "Loss.eps Mixture.optimal Mixture.floor",
+            "Diffusion/EpsilonLoss.cs Data/MixtureOptimum.cs",
+            "L11 L12 L13 L17 L57",
+            "loss_and_grads train_steps",
+            "T1"
+        ),
         new(
             "Eq. (5) ascent",
             "Loss.ascent SfrOn.adaptive",
@@ -95,11 +102,11 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
         ),
         new(
             "Table IV",
-            "Rate.interval",
-            Report + "PaperNumbers.cs",
+            "Rate.interval Rate.hit",
+            "Metrics/AccuracyRate.cs " + Report + "PaperNumbers.cs",
             "L39",
             "–style unlearning is not here yet",
-            "–T20 waits for a top-3 rate"
+            "T20"
         ),
         new("Figure 2", NoSpec, Report + "Charts.cs", "–tested by tests/DiMum.Tests/Runs/ReportChartTests.cs", NoGolden, "–a picture"),
         new("Figures 3 and 4", NoSpec, Report + "Samples.cs Data/ImageWriter.cs", "L40 L41", "image_export", "T16 T18"),
@@ -153,7 +160,7 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
             L33 flat Adam is Adam
             L34 the moving average
             L35 clipping
-            L36 axioms of Fréchet distance, KID, precision and recall
+            L36 axioms of the metrics; each is its specification and keeps its claims
             L37 distances do not see order
             L38 sFID's channels
             L39 rates and their exact interval
@@ -171,6 +178,10 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
             L51 a method says its name, reading and source
             L52 as many updates as declared
             L53 the global generator decides nothing
+            L54 a prediction has the image's shape, is finite, and its gradient is the central difference
+            L55 a dropped condition is not seen
+            L56 conditions drop and images mirror as often as declared
+            L57 the best denoiser of a mixture, its least loss, and the library's
             """.Split('\n').Select(line => line.Trim().Split(' ', 2)).Select(parts => (parts[0], parts[1])),
     ];
 

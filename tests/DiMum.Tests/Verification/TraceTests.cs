@@ -163,8 +163,6 @@ public sealed partial class TraceTests
         Line("|---|---|---|");
         foreach (var mutant in Traps.All)
             Line($"| {mutant.Trap} | {mutant.What} | {mutant.Law} |");
-        foreach (var (trap, why) in Traps.NotYet)
-            Line($"| {trap} | – | *{why}* |");
         return page.ToString();
     }
 

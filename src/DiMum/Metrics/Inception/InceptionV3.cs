@@ -13,15 +13,20 @@ public sealed record InceptionFeatures(Tensor Pool, Tensor Spatial, Tensor Logit
 
 /// <summary>
 /// Inception-v3 in evaluation mode, as the networks that FID is taken with are published. Batch normalisation is folded into the convolutions in
-/// float64. All channel counts are multiples of 16, so libtorch 2.10.0's wrong convolutions (see Nets/Layers.cs) are not reached.
+/// float64, and maps lie channels-last. All channel counts are multiples of 16, so libtorch 2.10.0's wrong convolutions (see Nets/Layers.cs) are not reached.
 /// </summary>
 public sealed class InceptionV3 : IDisposable
 {
     /// <summary>Side of the images it takes.</summary>
     public const int Side = 299;
 
+    /// <summary>d of sFID's features: 7 channels of a 17×17 map.</summary>
+    public const int SpatialFeatures = SpatialChannels * 17 * 17;
+
     private const double Epsilon = 1e-3;
     private const int SpatialChannels = 7;
+    private const int StemImages = 4;
+    private const int FewImages = 16;
 
     private readonly Dictionary<string, (Tensor Weight, Tensor Bias, ConvUnit Unit)> units = [];
     private readonly Tensor fcWeight;
@@ -72,7 +77,7 @@ public sealed class InceptionV3 : IDisposable
         using var none = no_grad();
         using var scope = NewDisposeScope();
         Tensor? spatial = null;
-        var h = Stem(x);
+        var h = Stems(x);
         foreach (var name in new[] { "Mixed_5b", "Mixed_5c", "Mixed_5d" })
             h = Step(h, y => BlockA(name, y));
         h = Step(h, Block6A);
@@ -110,10 +115,23 @@ public sealed class InceptionV3 : IDisposable
         fcBias.Dispose();
     }
 
+    // The stem's maps are large, 5.5 MB an image: of a few images at a time they stay in memory that the allocator keeps, not returned to the
+    // system and faulted in again at every layer.
+    private Tensor Stems(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        var parts = x.split(Tap is null ? StemImages : x.shape[0]).Select(Stem).ToArray();
+        return (parts.Length == 1 ? parts[0] : cat(parts)).MoveToOuterDisposeScope();
+    }
+
+    // The strides of channels-last: oneDNN then takes and gives every map as it lies. Float64 has no such path.
+    private static Tensor ChannelsLast(Tensor x) =>
+        x.dtype == ScalarType.Float32 ? x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2) : x;
+
     private Tensor Stem(Tensor x)
     {
         using var scope = NewDisposeScope();
-        var h = MaxPool(Chain(x, "Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3")); // [B,64,73,73]
+        var h = MaxPool(Chain(ChannelsLast(x), "Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3")); // [B,64,73,73]
         Tap?.Invoke("maxpool1", h);
         h = MaxPool(Chain(h, "Conv2d_3b_1x1", "Conv2d_4a_3x3")); // [B,192,35,35]
         Tap?.Invoke("maxpool2", h);
@@ -192,6 +210,9 @@ public sealed class InceptionV3 : IDisposable
     private Tensor Convolve(Tensor x, string name)
     {
         var (weight, bias, unit) = units[name];
+        // Of fewer than 16 images on one thread libtorch gives a 1×1 convolution to NNPACK, which complains on machines that it doesn't know.
+        if (unit is { Height: 1, Width: 1 } && x.shape[0] < FewImages)
+            return functional.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).relu_().permute(0, 3, 1, 2);
         long[] padding = unit.Padded ? [unit.Height / 2, unit.Width / 2] : [0, 0];
         return functional.conv2d(x, weight, bias, strides: [unit.Stride, unit.Stride], padding: padding).relu_();
     }

@@ -8,11 +8,27 @@ namespace DiMum.Metrics.Inception;
 /// <summary>Weights files of Inception-v3: PyTorch's or safetensors, told apart by their content; the network by its number of classes.</summary>
 public static class InceptionWeights
 {
+    /// <summary>SHA-256 of the published files by their file names, which carry its first 8 digits.</summary>
+    private static readonly (InceptionVariant Variant, string File, string From, string Sha256)[] Published =
+    [
+        (
+            InceptionVariant.Fid,
+            "pt_inception-2015-12-05-6726825d.pth",
+            "the releases of github.com/mseitzer/pytorch-fid",
+            "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+        ),
+        (
+            InceptionVariant.Torchvision,
+            "inception_v3_google-0cc3c7bd.pth",
+            "download.pytorch.org/models",
+            "0cc3c7bd75056d25e46cba549dc184522069b81e9787eff6df84f397bd52a5ef"
+        ),
+    ];
+
     /// <summary>What to download, and from where; shown where there are no weights.</summary>
-    public const string Advice =
-        "FID needs the Inception weights of 2015-12-05: download pt_inception-2015-12-05-6726825d.pth from the releases of "
-        + "github.com/mseitzer/pytorch-fid (by PyTorch's custom its SHA-256 begins with 6726825d) and pass it as --inception PATH; "
-        + "for UnlearnCanvas's protocol pass torchvision's inception_v3 weights (download.pytorch.org/models)";
+    public static string Advice { get; } =
+        "FID needs Inception weights; download and pass them as --inception PATH: "
+        + string.Join("; ", Published.Select(p => $"{Purpose(p.Variant)} {p.File} from {p.From} (SHA-256 {p.Sha256})"));
 
     // Number of classes of the published networks.
     private static readonly Dictionary<long, InceptionVariant> ByClasses = new()
@@ -36,9 +52,10 @@ public static class InceptionWeights
                     $"{Path.GetFullPath(path)}: not Inception-v3: 'fc.weight' is {(fc is null ? "missing" : $"[{string.Join(',', fc.shape)}]")}, "
                         + $"expected [1008,2048] (FID's network) or [1000,2048] (torchvision's); SHA-256 {Sha256(path)}. {Advice}"
                 );
-            var network = new InceptionV3(variant, tensors, Path.GetFullPath(path), device);
-            var name = variant == InceptionVariant.Fid ? "FID-Inception 2015-12-05" : "torchvision Inception-v3";
-            return (network, $"{name}, weights {Sha256(path)[..16]}");
+            var network = new InceptionV3(variant, tensors, $"{Path.GetFullPath(path)} (SHA-256 {Sha256(path)})", device);
+            var hash = Sha256(path);
+            var published = Published.Any(p => p.Sha256 == hash) ? "the published file" : "not the published file";
+            return (network, $"{Name(variant)}, weights {hash[..16]} ({published})");
         }
         finally
         {
@@ -46,6 +63,13 @@ public static class InceptionWeights
                 tensor.Dispose();
         }
     }
+
+    /// <summary>The network in words.</summary>
+    public static string Name(InceptionVariant variant) =>
+        variant == InceptionVariant.Fid ? "FID-Inception 2015-12-05" : "torchvision Inception-v3";
+
+    private static string Purpose(InceptionVariant variant) =>
+        variant == InceptionVariant.Fid ? "for FID as the field takes it" : "for UnlearnCanvas's protocol";
 
     /// <summary>Refuses weights that are not those of the network.</summary>
     internal static void Check(InceptionVariant variant, IReadOnlyDictionary<string, Tensor> weights, string source)

@@ -23,7 +23,7 @@ public sealed record FeatureStatistics(
     public static FeatureStatistics From(ImageSetFeatures features) =>
         new(
             (features.Pool.Mean, features.Pool.Covariance),
-            (features.Spatial.Mean, features.Spatial.Covariance),
+            features.Spatial.Dimension > 0 ? (features.Spatial.Mean, features.Spatial.Covariance) : null,
             features.Count,
             features.Of,
             false
@@ -71,14 +71,23 @@ public static class SetComparison
     private const int Neighbours = 3;
 
     /// <summary>FID, and sFID where both sides have its features.</summary>
-    public static IReadOnlyList<Measured> Frechet(FeatureStatistics samples, FeatureStatistics reference, string identity)
+    /// <param name="samples">The samples' statistics.</param>
+    /// <param name="reference">The reference's.</param>
+    /// <param name="identity">Network, protocol and how much of the reference counts.</param>
+    /// <param name="distance">The name of a distance on these features, FID for FID's network.</param>
+    public static IReadOnlyList<Measured> Frechet(
+        FeatureStatistics samples,
+        FeatureStatistics reference,
+        string identity,
+        string distance = "FID"
+    )
     {
         var given = new[] { samples, reference }.Where(s => s.Given).Select(s => s.Of).ToList();
         var how = given.Count == 0 ? identity : $"{identity}; statistics given by {string.Join(" and ", given)}, which states no network";
         var of = $"{samples.Of} against {reference.Of}";
-        List<Measured> result = [One("FID", samples.Pool, reference.Pool)];
+        List<Measured> result = [One(distance, samples.Pool, reference.Pool)];
         if (samples.Spatial is { } a && reference.Spatial is { } b)
-            result.Add(One("sFID", a, b));
+            result.Add(One(distance.Replace("FID", "sFID"), a, b));
         return result;
 
         Measured One(string name, (Vector<double> Mean, Matrix<double> Covariance) x, (Vector<double> Mean, Matrix<double> Covariance) y)
@@ -88,12 +97,25 @@ public static class SetComparison
                     $"{name}: {samples.Of} has features of {x.Mean.Count} dimensions, {reference.Of} of {y.Mean.Count}; they are of unlike networks"
                 );
             var value = new Frechet(y.Mean, y.Covariance).To(x.Mean, x.Covariance);
-            return new(value, samples.Count, double.NaN, double.NaN, $"{name} ({how}; {Against(reference)})", of);
+            return new(value, samples.Count, double.NaN, double.NaN, $"{name} ({how})", of);
         }
     }
 
-    /// <summary>KID, precision, recall and the samples' Inception Score.</summary>
-    public static IReadOnlyList<Measured> Others(ImageSetFeatures samples, ImageSetFeatures reference, string identity, Seed seed)
+    /// <summary>KID, precision, recall and, on a network of ImageNet's classes, the samples' Inception Score.</summary>
+    /// <param name="samples">The samples' features.</param>
+    /// <param name="reference">The reference's.</param>
+    /// <param name="identity">Network, protocol and how much of the reference counts.</param>
+    /// <param name="seed">Draws KID's subsets.</param>
+    /// <param name="prefix">Before the names, see <see cref="IFeatureNetwork.Prefix"/>.</param>
+    /// <param name="score">Whether there is an Inception Score.</param>
+    public static IReadOnlyList<Measured> Others(
+        ImageSetFeatures samples,
+        ImageSetFeatures reference,
+        string identity,
+        Seed seed,
+        string prefix = "",
+        bool score = true
+    )
     {
         var of = $"{samples.Of} against {reference.Of}";
         var (x, y) = (samples.Kept, reference.Kept);
@@ -109,23 +131,22 @@ public static class SetComparison
                 samples.Count,
                 kid - deviation,
                 kid + deviation,
-                $"KID ({identity}; {Subsets} subsets of {size} of {kept}; ± their deviation)",
+                $"{prefix}KID ({identity}; {Subsets} subsets of {size} of {kept}; ± their deviation)",
                 of
             ),
         ];
         if (Math.Min(x.shape[0], y.shape[0]) > Neighbours)
         {
-            var (precision, recall) = Manifold.Compare(y, x, Neighbours, $"{identity}; k = {Neighbours}, {kept}; exact 95 %", of);
+            var (precision, recall) = Manifold.Compare(y, x, Neighbours, $"{identity}; k = {Neighbours}, {kept}; exact 95 %", of, prefix);
             result.AddRange([precision, recall]);
         }
 
+        if (!score)
+            return result;
         var (mean, spread) = samples.Score;
-        result.Add(new(mean, samples.Count, mean - spread, mean + spread, $"IS ({identity}; ± deviation over splits)", samples.Of));
+        result.Add(new(mean, samples.Count, mean - spread, mean + spread, $"{prefix}IS ({identity}; ± deviation over splits)", samples.Of));
         return result;
     }
-
-    private static string Against(FeatureStatistics reference) =>
-        reference.Count > 0 ? $"{reference.Count} reference images" : "reference of unstated size";
 
     private static IEnumerable<(long[] X, long[] Y)> Draw(long n, long m, int size, Seed seed)
     {

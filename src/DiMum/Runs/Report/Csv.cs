@@ -11,6 +11,7 @@ internal static class Csv
     public static string Of(RunResults run) =>
         Header
         + Row("classifier", null, "", 0, "test_accuracy", run.Classifier.TestAccuracy)
+        + Row("classifier", null, "", 0, "test_top_k_accuracy", run.Classifier.TestTopK)
         + Rows("pretrained", null, "", run.Pretrained)
         + string.Concat(run.Methods.Select(MethodRows));
 

@@ -1,3 +1,5 @@
+using DiMum.Metrics;
+
 namespace DiMum.Runs.Report;
 
 /// <summary>
@@ -63,6 +65,12 @@ internal static class Labels
         string[] present = [.. run.Methods.SelectMany(m => m.Attacks).Select(a => a.Assumption).Distinct()];
         return [.. Assumptions.Intersect(present), .. present.Except(Assumptions).Order(StringComparer.Ordinal)];
     }
+
+    /// <summary>What the interval of a highest AR_a covers: results of before the correction keep the one step's.</summary>
+    public static string IntervalOfHighest(RunResults run) =>
+        run.Methods.SelectMany(m => m.Attacks).All(a => CurveMaximum.Is(a.HighestAr))
+            ? "corrected for taking the highest of all measured steps"
+            : "that of the one step";
 
     public static AttackResult? Attack(MethodResult method, string assumption) =>
         method.Attacks.FirstOrDefault(a => a.Assumption == assumption);

@@ -56,6 +56,7 @@ internal static class Page
             Labels.AssumptionsOf(run).Count == 0
                 ? El("p", Class("absent"), "No attack has been run yet, so there is no table of highest AR_a.")
                 : Tables.AfterAttack(run).ToHtml(),
-            El("div", Class("beside"), PaperNumbers.Second().ToHtml(), PaperNumbers.Third().ToHtml())
+            El("div", Class("beside"), PaperNumbers.Second().ToHtml(), PaperNumbers.Third().ToHtml()),
+            Pairs.Table(run)?.ToHtml()
         );
 }

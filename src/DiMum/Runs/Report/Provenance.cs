@@ -56,6 +56,11 @@ internal static class Provenance
         yield return new("Identity", run.Classifier.Identity);
         Cell accuracy = Numbers.RateCell(run.Classifier.TestAccuracy);
         yield return new("Test accuracy", $"{accuracy.Main} ({accuracy.Detail})");
+        if (run.Classifier.TestTopK is { } among)
+        {
+            Cell cell = Numbers.RateCell(among);
+            yield return new(among.Metric.Split(',')[0], $"{cell.Main} ({cell.Detail})");
+        }
     }
 
     private static IEnumerable<KeyValuePair<string, string>> Sources(RunResults run) =>

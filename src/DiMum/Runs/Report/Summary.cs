@@ -17,6 +17,7 @@ internal static class Summary
             new("After unlearning", [.. AfterUnlearning(run)]),
             new("The other classes", [.. Retained(run)]),
             new("After the attack", [.. AfterAttack(run)]),
+            .. PairsOf(run),
             new("Against the paper’s order", [.. OrderSummary.Of(run)]),
             new("What limits this", [.. Limits(run)]),
         ];
@@ -144,6 +145,15 @@ internal static class Summary
     private static string Reached(AttackResult attack) =>
         $"highest {Numbers.Rate(attack.HighestAr)} in {Numbers.Count(Labels.Steps(attack))} steps";
 
+    private static IEnumerable<SummaryPart> PairsOf(RunResults run)
+    {
+        string[] sentences = [.. Pairs.Sentences(run)];
+        if (sentences.Length > 0)
+        {
+            yield return new("Who can be told apart", sentences);
+        }
+    }
+
     private static IEnumerable<string> Limits(RunResults run)
     {
         long[] counts = [.. Rates(run).Select(rate => rate.N).Distinct().Order()];
@@ -152,7 +162,7 @@ internal static class Summary
             + $"Everything was trained once, with one seed ({run.Seed}): how much another training run would differ is not known.";
         if (Labels.AssumptionsOf(run).Count > 0)
         {
-            yield return "The highest of several measured steps leans upwards by chance; its interval is that of the one step.";
+            yield return $"The highest of several measured steps leans upwards by chance; its interval is {Labels.IntervalOfHighest(run)}.";
         }
         if (run.PretrainSteps < PaperNumbers.PretrainSteps)
         {

@@ -27,7 +27,7 @@ internal static class Tables
         IReadOnlyList<string> assumptions = Labels.AssumptionsOf(run);
         return new Table(
             $"Highest AR_a during the attack on {Labels.Unlearned(run)}",
-            "Each value with its 95 % interval and n (those of the one step), the attack step at which it was first reached, and the first "
+            $"Each value with its 95 % interval ({Labels.IntervalOfHighest(run)}) and n, the attack step at which it was first reached, and the first "
                 + "measured step whose AR_a is above 10 %. "
                 + string.Join("; ", assumptions.Select(a => $"Assumption {a}: {Labels.AuxiliaryData(a)}"))
                 + ".",
@@ -42,7 +42,14 @@ internal static class Tables
 
     /// <summary>All of the report's tables, each of the run's followed by the paper's own.</summary>
     public static IReadOnlyList<Table> All(RunResults run) =>
-        [AfterUnlearning(run), PaperNumbers.First(), AfterAttack(run), PaperNumbers.Second(), PaperNumbers.Third()];
+        [
+            AfterUnlearning(run),
+            PaperNumbers.First(),
+            AfterAttack(run),
+            PaperNumbers.Second(),
+            PaperNumbers.Third(),
+            .. Pairs.Table(run) is { } pairs ? new[] { pairs } : [],
+        ];
 
     private static Cell NameCell(RunResults run, MethodResult method) =>
         new(Labels.Method(run, method), method.Name == Labels.Retrain ? $"reference, {method.Reading}" : method.Reading);

@@ -18,7 +18,7 @@ internal sealed record ValueScale(bool IsLog, double Lowest, double Highest)
     /// <summary>Where a value stands on the axis.</summary>
     public double At(double value) => IsLog ? Math.Log10(Math.Max(value, Lowest / 2)) : value;
 
-    /// <summary>Limits and, on a logarithmic axis, ticks at 1, 2 and 5 of each power of ten.</summary>
+    /// <summary>Limits and, on a logarithmic axis, ticks at 1, 2 and 5 of each power of ten, or at some powers where there are many.</summary>
     public void Apply(Plot plot)
     {
         if (!IsLog)
@@ -26,15 +26,17 @@ internal sealed record ValueScale(bool IsLog, double Lowest, double Highest)
             plot.Axes.SetLimitsY(0, plot.Axes.GetLimits().Top);
             return;
         }
+        int first = (int)Math.Floor(Math.Log10(Lowest)) - 1;
+        int decades = (int)Math.Ceiling(Math.Log10(Highest / Lowest)) + 3;
+        int apart = Math.Max(1, decades / 10); // so that labels do not lie on each other
+        int[] digits = decades > 6 ? [1] : [1, 2, 5];
         double[] ticks =
         [
-            .. Enumerable
-                .Range((int)Math.Floor(Math.Log10(Lowest)) - 1, (int)Math.Ceiling(Math.Log10(Highest / Lowest)) + 3)
-                .SelectMany(power => new[] { 1, 2, 5 }.Select(digit => digit * Math.Pow(10, power))),
+            .. Enumerable.Range(0, decades / apart + 1).SelectMany(i => digits.Select(digit => digit * Math.Pow(10, first + i * apart))),
         ];
         plot.Axes.Left.TickGenerator = new NumericManual(
             [.. ticks.Select(Math.Log10)],
-            [.. ticks.Select(t => t.ToString("#,0.######", CultureInfo.InvariantCulture))]
+            [.. ticks.Select(t => t.ToString(t is < 1e-6 or > 1e6 ? "0e0" : "#,0.######", CultureInfo.InvariantCulture))]
         );
     }
 }

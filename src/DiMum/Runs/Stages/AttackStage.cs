@@ -1,6 +1,7 @@
 using DiMum.Attacks;
 using DiMum.Checkpoints;
 using DiMum.Data;
+using DiMum.Metrics;
 using DiMum.Optimization;
 using DiMum.Unlearning;
 
@@ -67,7 +68,14 @@ internal sealed class AttackStage(StageContext context, PretrainStage pretrain)
     {
         var highest = curve.MaxBy(e => e.ArUnlearned.Value)!;
         var above = curve.FirstOrDefault(e => e.ArUnlearned.Value > 0.1)?.Step;
-        return new(DiMRA.Label(assumption), curve, highest.ArUnlearned, highest.Step, above, secondsPerStep);
+        return new(
+            DiMRA.Label(assumption),
+            curve,
+            CurveMaximum.Of([.. curve.Select(e => e.ArUnlearned)]),
+            highest.Step,
+            above,
+            secondsPerStep
+        );
     }
 
     private static string Describe(AttackResult r) =>

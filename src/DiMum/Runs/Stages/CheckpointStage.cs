@@ -39,7 +39,7 @@ internal sealed class CheckpointStage(StageContext context)
         context.Observer.Begin("sample", 0, 1);
         using var scope = NewDisposeScope();
         var images = generation.Images(model, asked, subject.Shape, bench.Seed.At("sample"), context.Cancel);
-        ImageWriter.Grid(Pixels.ToBytes(images), count, Math.Max(1, 64 / bench.Train.Height), png);
+        bench.Sheet.Write(images, [.. chosen.SelectMany(c => Enumerable.Repeat((long)c, count))], count, 64, png);
         context.Observer.End("sample", $"{asked.Length} images", alreadyDone: false);
     }
 

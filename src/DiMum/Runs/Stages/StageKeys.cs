@@ -8,16 +8,18 @@ namespace DiMum.Runs.Stages;
 /// </summary>
 internal sealed class StageKeys(Workbench bench, string folder)
 {
+    private readonly ClassifierSettings classifier = Classifiers.KeyOf(bench.Experiment.Classifier);
+
     private Experiment Experiment => bench.Experiment;
 
-    public StageFolder Classifier() => Stage("classifier", bench.DataHash, Experiment.Classifier, Experiment.Data.Flip, Experiment.Seed);
+    public StageFolder Classifier() => Stage("classifier", bench.DataHash, classifier, Experiment.Data.Flip, Experiment.Seed);
 
     /// <summary>The classifier of objects, where every style has them.</summary>
-    public StageFolder ObjectClassifier() =>
-        Stage("classifier-objects", bench.DataHash, Experiment.Classifier, Experiment.Data.Flip, Experiment.Seed);
+    public StageFolder ObjectClassifier() => Stage("classifier-objects", bench.DataHash, classifier, Experiment.Data.Flip, Experiment.Seed);
 
     /// <summary>Autoencoder and text encoder.</summary>
-    public StageFolder Components() => Stage("components", bench.DataHash, Experiment.Canvas);
+    public StageFolder Components() =>
+        Stage("components", bench.DataHash, $"{Experiment.Canvas.Wording}", Experiment.Canvas.Autoencoder, Experiment.Canvas.Text);
 
     /// <summary>The weights, which know nothing of what will be unlearned: experiments on several classes share them.</summary>
     public StageFolder Pretrain() =>
@@ -32,7 +34,7 @@ internal sealed class StageKeys(Workbench bench, string folder)
                 {
                     CheckpointEvery = 1,
                 },
-                .. bench.IsCanvas ? new object[] { Experiment.Canvas } : [],
+                .. bench.IsCanvas ? new object[] { $"{Components().Key} {Experiment.Canvas.Heads} heads" } : [],
             ]
         );
 
@@ -71,7 +73,7 @@ internal sealed class StageKeys(Workbench bench, string folder)
         StageFolder.KeyOf(
             Experiment.Evaluate,
             Experiment.Sampling,
-            Classifier().Key,
+            bench.IsCanvas ? $"{Classifier().Key} {ObjectClassifier().Key} top-{Experiment.Canvas.TopK}" : Classifier().Key,
             $"{bench.Classes.Unlearned} → {string.Join(',', bench.Classes.Alternative)}"
         );
 

@@ -39,10 +39,11 @@ internal sealed class Synthesis(StageContext context, PretrainStage pretrain)
                 if (!File.Exists(file))
                 {
                     model ??= pretrain.Load("pretrain/init");
-                    var images = Pixels.ToBytes(
-                        generation.Images(model, some, subject.Shape, bench.Seed.At("synthesise", from), context.Cancel)
+                    var images = generation.Images(model, some, subject.Shape, bench.Seed.At("synthesise", from), context.Cancel);
+                    Safetensors.Write(
+                        file,
+                        new Dictionary<string, Tensor> { ["images"] = bench.Train.IsPoints ? images : Pixels.ToBytes(images) }
                     );
-                    Safetensors.Write(file, new Dictionary<string, Tensor> { ["images"] = images });
                 }
 
                 parts.Add(Safetensors.Read(file).Tensors["images"].to(bench.Device));

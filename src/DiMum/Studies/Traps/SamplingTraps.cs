@@ -18,7 +18,7 @@ internal static class SamplingTraps
         {
             using var generator = scene.Seed.At("noise").Generator();
             Tensor Noise(ReadOnlySpan<long> shape) => randn(shape, ScalarType.Float64, generator: generator);
-            return sampler.Run(schedule, scene.Normal("start", 4, 1, 8, 8), (x, t) => (x * 0.5 + t * 1e-4).tanh(), Noise);
+            return sampler.Run(schedule, scene.Normal("start", 4, 1, 8, 8), (x, t) => x * Math.Sqrt(1 - schedule.AlphaBarAt(t)), Noise);
         }
 
         var eta = Sample(new Ddim { Steps = 1000, Eta = 1 });

@@ -67,6 +67,7 @@ public sealed class TrapsStudy : IStudy
     /// <summary>One demonstration; what it allocates dies with it.</summary>
     internal static Seen Show(Trap trap)
     {
+        set_num_threads(1); // sums depend on it in the last bit
         using var scope = NewDisposeScope();
         using var scene = new TrapScene();
         return trap.Show(scene);

@@ -1,0 +1,94 @@
+using DiMum.Data;
+using DiMum.Diffusion;
+using DiMum.Metrics.Inception;
+using TorchSharp;
+
+namespace DiMum.Runs;
+
+/// <summary>The two sides of a comparison, opened once and read by as many networks and protocols as are asked for.</summary>
+internal sealed class ComparedSets : IDisposable
+{
+    private readonly torch.Device device;
+    private readonly List<string> notes;
+    private readonly Action<string, long, long>? progress;
+    private readonly CancellationToken cancel;
+    private readonly FeatureCache? cache;
+    private readonly object samples; // an ImageSet, or FeatureStatistics
+    private readonly object reference;
+
+    public ComparedSets(
+        ImageSetQuestion question,
+        torch.Device device,
+        List<string> notes,
+        Action<string, long, long>? progress,
+        CancellationToken cancel
+    )
+    {
+        (this.device, this.notes, this.progress, this.cancel) = (device, notes, progress, cancel);
+        cache = question.Cache is { } folder ? new(folder) : null;
+        samples = Open(question.Samples, question.SkipUnreadable, path => RunImages.Samples(path, question.Model, cancel));
+        reference = Open(question.Reference, question.SkipUnreadable, RunImages.Retain);
+    }
+
+    /// <summary>All numbers on one network by one protocol.</summary>
+    public ProtocolNumbers By(IFeatureNetwork network, EvaluationProtocol protocol)
+    {
+        var counted =
+            reference is ImageSet all && protocol.ReferenceOfEachClass > 0
+                ? all.FirstOfEachClass(protocol.ReferenceOfEachClass)
+                : reference;
+        using var a = Features(samples, network, protocol, "samples");
+        using var b = Features(counted, network, protocol, "reference");
+        var identity = $"{network.Identity}; {Protocol(network, protocol, counted)}";
+        var distances = SetComparison.Frechet(Statistics(samples, a), Statistics(counted, b), identity, network.Distance);
+        if (counted != reference)
+            (counted as IDisposable)?.Dispose();
+        if (a is null || b is null)
+            return new(protocol.Name, identity, distances);
+        var others = SetComparison.Others(a, b, identity, new Seed(0), network.Prefix, network.HasScore);
+        return new(protocol.Name, identity, [.. distances, .. others]);
+    }
+
+    public void Dispose()
+    {
+        (samples as IDisposable)?.Dispose();
+        (reference as IDisposable)?.Dispose();
+    }
+
+    private string Protocol(IFeatureNetwork network, EvaluationProtocol protocol, object counted) =>
+        counted is ImageSet set
+            ? protocol.IdentityWith(network.InputOf(protocol), set.Count, ((ImageSet)reference).Count)
+            : $"{protocol.Name}: {protocol.Treatment}; {network.InputOf(protocol)}; reference of unstated size";
+
+    private ImageSetFeatures? Features(object side, IFeatureNetwork network, EvaluationProtocol protocol, string name)
+    {
+        if (side is not ImageSet set)
+            return null;
+        ImageSetFeatures Read() =>
+            ImageSetFeatures.Read(
+                set,
+                network,
+                protocol,
+                device,
+                (done, all) => progress?.Invoke($"{protocol.Name}, {name}", done, all),
+                cancel
+            );
+        return cache is null ? Read() : cache.Get(set, network, protocol, device, Read, notes.Add);
+    }
+
+    private static FeatureStatistics Statistics(object side, ImageSetFeatures? features) =>
+        features is null ? (FeatureStatistics)side : FeatureStatistics.From(features);
+
+    private object Open(string path, bool skipUnreadable, Func<string, ImageSet> run)
+    {
+        if (FeatureStatistics.IsIn(path))
+            return FeatureStatistics.Read(path);
+        var set = RunImages.IsRun(path) ? run(path) : ImageSet.Open(path, skipUnreadable);
+        notes.AddRange(set.Notes);
+        if (set.Count < InceptionLayout.Features + 1)
+            notes.Add(
+                $"{set.Name}: {set.Count} images, fewer than Inception's {InceptionLayout.Features} dimensions: FID is biased upwards, compare only at equal counts"
+            );
+        return set;
+    }
+}

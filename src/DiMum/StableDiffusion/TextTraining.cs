@@ -37,7 +37,7 @@ public static class TextTraining
     )
     {
         using var generator = seed.At("init").Generator();
-        using var vision = new ImageClassifier(new(Shared, images.Channels, [32, 64, 64]), CPU, generator);
+        using var vision = new ImageClassifier(new(Shared, images.Channels, [16, 32, 32]), CPU, generator);
         var declared = new ParameterDeclarations();
         var toShared = new Linear(new ParameterScope(declared, "projection"), encoder.Config.Width, Shared);
         using var projection = new ParameterVector(declared, CPU, generator);

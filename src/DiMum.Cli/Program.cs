@@ -1,3 +1,4 @@
 using DiMum.Cli;
 
+DiMum.NativeHeap.Keep();
 return Commands.Invoke(args);

@@ -124,6 +124,9 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
 
     public bool Training { get; set; } = true;
 
+    /// <summary>What the layers between input and output convolution compute in.</summary>
+    public Precision Precision { get; set; }
+
     /// <summary>Sees every layer's output under the layer's name, for verification; null in normal use.</summary>
     internal Action<string, Tensor>? Tap
     {
@@ -135,8 +138,9 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
     {
         using var scope = NewDisposeScope();
         var dropping = Training ? dropout : null;
-        var embedding = Embedding(t, condition, x.dtype); // [B,8·ch]
-        var h = input.Forward(x);
+        var compute = Precision == Precision.Bf16 && x.dtype == ScalarType.Float32 ? ScalarType.BFloat16 : x.dtype;
+        var embedding = Embedding(t, condition, x.dtype).to(compute); // [B,8·ch]
+        var h = input.Forward(x).to(compute);
         var skips = new Stack<Tensor>([h]);
         foreach (var level in down)
         {
@@ -166,7 +170,7 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
                 h = level.Up.Forward(h);
         }
 
-        return output.Forward(outputNorm.ForwardSilu(h)).MoveToOuterDisposeScope();
+        return output.Forward(outputNorm.ForwardSilu(h, toFloat: compute != x.dtype)).MoveToOuterDisposeScope();
     }
 
     /// <summary>sin and cos of t·10000^(−i/(ch/2−1)), i = 0…ch/2−1: [B,ch]. Frequencies in float64, rounded once.</summary>
@@ -206,7 +210,10 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
             looked = where(keep.unsqueeze(1), looked, dropped);
         }
 
-        var temb = time.Forward(TimeFeatures(t, Config.Channels, dtype)); // [B,4·ch]
+        var same = t.shape[0] > 1 && t.stride(0) == 0; // sampling's: one time for all, embedded once
+        var temb = time.Forward(TimeFeatures(same ? t.narrow(0, 0, 1) : t, Config.Channels, dtype)); // [B,4·ch] or [1,4·ch]
+        if (same)
+            temb = temb.expand(t.shape[0], -1);
         var cemb = classes.Forward(looked); // [B,4·ch]
         return functional.silu(cat([temb, cemb], 1));
     }

@@ -1,3 +1,4 @@
+using DiMum.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -26,7 +27,7 @@ public sealed class Linear(ParameterScope scope, long from, long to, bool withBi
     private readonly Parameter? bias = withBias ? scope.Declare("bias", Init.FanIn(from), to) : null;
 
     /// <summary>[…,from] → […,to].</summary>
-    public Tensor Forward(Tensor x) => scope.Seen(functional.linear(x, weight.Value, bias?.Value));
+    public Tensor Forward(Tensor x) => scope.Seen(functional.linear(x, weight.In(x.dtype), bias?.In(x.dtype)));
 }
 
 /// <summary>Normalisation over the last axis, with scale and shift.</summary>
@@ -50,7 +51,7 @@ public sealed class Embedding(ParameterScope scope, long count, long channels, d
 /// <summary>
 /// A k×k convolution with bias. libtorch 2.10.0's oneDNN leaves the padding of its channel blocks unset for k &gt; 1: with AVX-512 the gradient
 /// towards the input is wrong when the output channels are no multiple of 16, the output itself when the input channels are none
-/// (1 and 3 have a path of their own), and at stride 2 the gradient again when 32 does not divide input channels above 16. So float32
+/// (1 and 3 have a path of their own), and at stride 2 the gradient again when 32 does not divide input channels above 16. So
 /// convolutions on CPU are widened with zeros to such multiples; the result is the same.
 /// </summary>
 public sealed class Conv(ParameterScope scope, long from, long to, long kernel, long stride = 1, long padding = 0)
@@ -65,7 +66,7 @@ public sealed class Conv(ParameterScope scope, long from, long to, long kernel, 
 
     private Tensor Convolve(Tensor x)
     {
-        var (w, b) = (weight.Value, bias.Value);
+        var (w, b) = (weight.In(x.dtype), bias.In(x.dtype));
         if (kernel == 1 || moreIn + moreOut == 0 || x.device_type != DeviceType.CPU || x.dtype == ScalarType.Float64)
             return functional.conv2d(x, w, b, strides: [stride, stride], padding: [padding, padding]);
         var wide = functional.conv2d(
@@ -87,8 +88,21 @@ public sealed class Norm(ParameterScope scope, long channels, long groups, doubl
     private readonly Parameter weight = scope.Declare("weight", Init.Ones, channels);
     private readonly Parameter bias = scope.Declare("bias", Init.Zeros, channels);
 
-    public Tensor Forward(Tensor x) => scope.Seen(functional.group_norm(x, groups, weight.Value, bias.Value, epsilon));
+    /// <summary>Statistics in float32 at least; the result in x's precision.</summary>
+    public Tensor Forward(Tensor x) => scope.Seen(Normalised(x).to(x.dtype));
 
-    /// <summary>SiLU(GN(x)): x·sigmoid(x) after normalisation.</summary>
-    public Tensor ForwardSilu(Tensor x) => functional.silu(Forward(x));
+    /// <summary>SiLU(GN(x)): x·sigmoid(x) after normalisation. One kernel on CPU, unless somebody looks at what lies between.</summary>
+    /// <param name="x">[B,C,H,W].</param>
+    /// <param name="toFloat">Whether the result is float32 where x is bfloat16.</param>
+    public Tensor ForwardSilu(Tensor x, bool toFloat = false)
+    {
+        if (scope.Into.Tap is null && NormSilu.Takes(x))
+            return NormSilu.Apply(x, groups, weight.Value, bias.Value, epsilon, toFloat);
+        using var inside = NewDisposeScope();
+        var y = functional.silu(scope.Seen(Normalised(x)));
+        return (toFloat ? y : y.to(x.dtype)).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Normalised(Tensor x) =>
+        functional.group_norm(x.dtype == ScalarType.BFloat16 ? x.to(ScalarType.Float32) : x, groups, weight.Value, bias.Value, epsilon);
 }

@@ -37,6 +37,9 @@ public sealed class Parameter(string name, long[] shape, Init init)
 
     /// <summary>A leaf of the autograd graph that shares the flat vector's memory.</summary>
     public Tensor Value { get; internal set; } = null!;
+
+    /// <summary>The value in a layer's precision: itself, or a bfloat16 copy whose gradient comes back in the master's precision.</summary>
+    public Tensor In(ScalarType precision) => precision == ScalarType.BFloat16 ? Value.to(ScalarType.BFloat16) : Value;
 }
 
 /// <summary>Collects a network's parameters in order, before they have memory.</summary>

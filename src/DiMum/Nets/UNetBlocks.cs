@@ -45,12 +45,13 @@ internal sealed class ResBlock
     /// <param name="training">What dropout draws from; null where it is off.</param>
     public Tensor Forward(Tensor x, Tensor embedding, Generator? training)
     {
+        using var inside = NewDisposeScope(); // what autograd does not keep is freed here, and its memory used again
         var h = conv1.Forward(norm1.ForwardSilu(x));
         h = h + project.Forward(embedding).unsqueeze(-1).unsqueeze(-1); // [B,to,1,1]
         h = norm2.ForwardSilu(h);
         if (training is not null && dropout > 0)
             h = Drop(h, training);
-        return scope.Seen((shortcut is null ? x : shortcut.Forward(x)) + conv2.Forward(h));
+        return scope.Seen((shortcut is null ? x : shortcut.Forward(x)) + conv2.Forward(h)).MoveToOuterDisposeScope();
     }
 
     // On CPU from the step's own generator; a CUDA generator of one's own can't be made, so there the global one, seeded per step, serves.
@@ -58,7 +59,7 @@ internal sealed class ResBlock
     {
         if (h.device_type != DeviceType.CPU)
             return functional.dropout(h, dropout, training: true);
-        var keep = rand(h.shape, h.dtype, generator: generator).ge(dropout);
+        var keep = rand(h.shape, h.dtype == ScalarType.Float64 ? h.dtype : ScalarType.Float32, generator: generator).ge(dropout);
         return h * keep.to(h.dtype).mul_(1 / (1 - dropout));
     }
 }
@@ -74,11 +75,12 @@ internal sealed class Attention(ParameterScope scope, long channels, UNetConfig 
 
     public Tensor Forward(Tensor x)
     {
+        using var inside = NewDisposeScope();
         var (b, c, h, w) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3]);
         var n = norm.Forward(x);
         Tensor Tokens(Conv conv) => conv.Forward(n).flatten(2).transpose(1, 2); // [B,HW,C]
         var mixed = functional.scaled_dot_product_attention(Tokens(query), Tokens(key), Tokens(value)); // [B,HW,C]
-        return scope.Seen(x + output.Forward(mixed.transpose(1, 2).reshape(b, c, h, w)));
+        return scope.Seen(x + output.Forward(mixed.transpose(1, 2).reshape(b, c, h, w))).MoveToOuterDisposeScope();
     }
 }
 

@@ -1,3 +1,4 @@
+using DiMum.Kernels;
 using DiMum.Nets;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -40,16 +41,51 @@ public sealed class Adam : IDisposable
     public long Steps { get; set; }
 
     /// <summary>One step down the vector's gradient at rate <paramref name="rate"/> (lr).</summary>
-    public void Step(double rate)
+    public void Step(double rate) => Step(rate, 1, null);
+
+    /// <summary>One step with what comes before and after it; on CPU one pass over all vectors.</summary>
+    /// <param name="rate">lr.</param>
+    /// <param name="factor">The gradient is multiplied by this first, in place: what clipping found.</param>
+    /// <param name="average">Updated after the step.</param>
+    public void Step(double rate, double factor, Ema? average)
     {
         using var none = no_grad();
         using var scope = NewDisposeScope();
         Steps++;
+        if (settings.WeightDecay == 0 && FlatAdam.Takes(parameters.Values))
+        {
+            FlatAdam.Step(
+                parameters.Values,
+                parameters.Gradient,
+                FirstMoment,
+                SecondMoment,
+                average?.Shadow,
+                Scalars(rate, factor, average)
+            );
+            return;
+        }
+
+        if (factor != 1)
+            parameters.Gradient.mul_(factor);
         for (long from = 0; from < parameters.Count; from += Piece)
-            Step(rate, from, Math.Min(Piece, parameters.Count - from));
+            Composite(rate, from, Math.Min(Piece, parameters.Count - from));
+        average?.Update();
     }
 
-    private void Step(double rate, long from, long count)
+    private FlatAdamStep Scalars(double rate, double factor, Ema? average) =>
+        new(
+            (float)factor,
+            (float)settings.Beta1,
+            (float)(1 - settings.Beta1),
+            (float)settings.Beta2,
+            (float)(1 - settings.Beta2),
+            (float)settings.Epsilon,
+            (float)(rate / (1 - Math.Pow(settings.Beta1, Steps))),
+            (float)Math.Sqrt(1 - Math.Pow(settings.Beta2, Steps)),
+            average?.Rate ?? 0
+        );
+
+    private void Composite(double rate, long from, long count)
     {
         using var scope = NewDisposeScope();
         Tensor Part(Tensor whole) => whole.narrow(0, from, count);

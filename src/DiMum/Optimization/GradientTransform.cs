@@ -45,6 +45,9 @@ public sealed class GradientTransform
         return new([.. steps.Zip(bounds, Shown), done], [.. bounds, null]);
     }
 
+    /// <summary>c where clipping to c is all there is: the optimiser may then multiply by the factor in its own pass.</summary>
+    internal double? OnlyBound => bounds.Count == 1 ? bounds[0] : null;
+
     /// <summary>Applies all steps in place.</summary>
     public void Apply(Tensor gradient)
     {
@@ -60,11 +63,13 @@ public sealed class GradientTransform
         using var none = no_grad();
         using var scope = NewDisposeScope();
         var norm = Norm(gradient);
-        var factor = maxNorm / (norm + 1e-6);
-        if (factor < 1)
+        if (Factor(norm, maxNorm) is < 1 and var factor)
             gradient.mul_(factor);
         return norm;
     }
+
+    /// <summary>min(1, c/(‖g‖₂ + 1e-6)); 1 where that is no number, as clipping then leaves the gradient.</summary>
+    internal static double Factor(double norm, double maxNorm) => maxNorm / (norm + 1e-6) is < 1 and var factor ? factor : 1;
 
     /// <summary>
     /// ‖v‖₂ of a flat vector [n], in rows whose norms are added up in float64: one float32 reduction over all of 38.6 M elements comes out

@@ -22,6 +22,9 @@ public sealed record Experiment
     /// <summary>Threads of one operation; 0 takes all cores. Part of the record, because sums depend on it in the last bit.</summary>
     public int Threads { get; init; }
 
+    /// <summary>fp32 or bf16: what networks compute in; see <see cref="Nets.Precision"/>. The classifier that measures stays in float32.</summary>
+    public Precision Precision { get; init; }
+
     /// <summary>Stages worked on at once; results do not depend on it. 0 fills the cores that one stage's threads leave free.</summary>
     public int Workers { get; init; } = 1;
 

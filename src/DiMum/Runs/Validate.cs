@@ -1,4 +1,5 @@
 using DiMum.Diffusion;
+using DiMum.Nets;
 using DiMum.Unlearning;
 
 namespace DiMum.Runs;
@@ -12,6 +13,10 @@ internal static class Validate
         AtLeast("workers", e.Workers, 0);
         if (e.Device != "cpu" && e.Workers > 1)
             throw new UserError($"workers is {e.Workers}; expected 0 or 1 on device {e.Device}, whose random generator all stages share");
+        if (e.Precision != Precision.Fp32 && e.Network.Kind == NetworkKind.Mlp)
+            throw new UserError("precision is bf16, which only network.kind unet computes in; say precision: fp32");
+        if (e.Precision != Precision.Fp32 && (e.Data.Name is "mini-canvas" or Workbench.UnlearnCanvas))
+            throw new UserError($"precision is bf16, which networks on {e.Data.Name} don't compute in; say precision: fp32");
         AtLeast("classifier.iterations", e.Classifier.Iterations, 1);
         AtLeast("classifier.batch-size", e.Classifier.BatchSize, e.Classifier.Kind == ClassifierKind.Resnet34 ? 2 : 1);
         AtLeast("classifier.top-k", e.Classifier.TopK, 1);

@@ -22,6 +22,7 @@ internal sealed class Workbench : IDisposable
         Experiment = experiment;
         Device = Devices.Parse(experiment.Device);
         Threads = experiment.Threads > 0 ? experiment.Threads : Environment.ProcessorCount;
+        NativeHeap.Keep();
         set_num_threads(Threads);
         Schedule = NoiseSchedule.Named[experiment.Diffusion.Schedule](experiment.Diffusion.Steps);
         if (experiment.Data.Name == UnlearnCanvas)
@@ -92,7 +93,10 @@ internal sealed class Workbench : IDisposable
         var (n, classes) = (Experiment.Network, Classes.Names.Count);
         return n.Kind == NetworkKind.Mlp
             ? new MlpDenoiser(MlpOf(n, classes, Train.Height, Train.Channels), Device, generator)
-            : new ClassConditionalUNet(NetworkOf(n, classes, Train.Height, Train.Channels), Device, generator);
+            : new ClassConditionalUNet(NetworkOf(n, classes, Train.Height, Train.Channels), Device, generator)
+            {
+                Precision = Experiment.Precision,
+            };
     }
 
     /// <summary>A network's shape in a line.</summary>

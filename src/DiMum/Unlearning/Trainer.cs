@@ -57,14 +57,17 @@ public sealed class Trainer : IDisposable
         model.Training = true;
         model.SeedDropout(seed.At("dropout", Iteration));
         var loss = double.NaN;
-        foreach (var update in rule.Updates(Iteration))
-            loss = Apply(update);
-        Ema?.Update();
+        var updates = rule.Updates(Iteration);
+        var (last, done) = ((updates as IReadOnlyCollection<Update>)?.Count ?? 0, 0);
+        foreach (var update in updates)
+            loss = Apply(update, ++done == last ? Ema : null);
+        if (last == 0)
+            Ema?.Update();
         Iteration++;
         return new(Iteration, Updates, loss);
     }
 
-    private double Apply(Update update)
+    private double Apply(Update update, Ema? average)
     {
         using var scope = NewDisposeScope();
         model.Parameters.ZeroGradient();
@@ -75,8 +78,12 @@ public sealed class Trainer : IDisposable
             throw new UserError(
                 $"the loss is {value} at iteration {Iteration}: training diverged; lower the learning rate or the unlearning weight"
             );
-        update.Transform.Apply(model.Parameters.Gradient);
-        (update.Optimizer ?? Adam).Step(settings.Rate.At(Iteration, settings.Iterations));
+        var factor = 1.0;
+        if (update.Transform.OnlyBound is { } bound)
+            factor = GradientTransform.Factor(GradientTransform.Norm(model.Parameters.Gradient), bound);
+        else
+            update.Transform.Apply(model.Parameters.Gradient);
+        (update.Optimizer ?? Adam).Step(settings.Rate.At(Iteration, settings.Iterations), factor, average);
         Updates++;
         return value;
     }

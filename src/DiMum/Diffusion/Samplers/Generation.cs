@@ -27,7 +27,6 @@ public sealed record Generation(NoiseSchedule Schedule, Sampler Sampler, Guidanc
     {
         var training = model.Training;
         model.Training = false;
-        using var none = no_grad();
         using var scope = NewDisposeScope();
         try
         {
@@ -39,7 +38,8 @@ public sealed record Generation(NoiseSchedule Schedule, Sampler Sampler, Guidanc
                 parts.Add(Batch(model, some, imageShape, seed.At("generate", from / BatchSize)));
             }
 
-            return cat(parts).MoveToOuterDisposeScope();
+            using var none = no_grad();
+            return cat(parts).MoveToOuterDisposeScope(); // a copy: what inference mode makes can't be trained on
         }
         finally
         {
@@ -50,6 +50,7 @@ public sealed record Generation(NoiseSchedule Schedule, Sampler Sampler, Guidanc
     private Tensor Batch(IDenoiser model, long[] conditions, (int C, int H, int W) image, Seed seed)
     {
         using var scope = NewDisposeScope();
+        using var inference = inference_mode();
         using var generator = seed.Generator();
         var device = model.Device;
         var value = tensor(conditions, ScalarType.Int64, device); // [B]
@@ -60,12 +61,14 @@ public sealed record Generation(NoiseSchedule Schedule, Sampler Sampler, Guidanc
         );
         Tensor Noise(ReadOnlySpan<long> shape) => randn(shape.ToArray(), ScalarType.Float32, generator: generator).to(device);
 
+        // One number for the whole batch, of stride 0: a network may embed it once.
+        Tensor Time(int t, long count) => full(1, t, ScalarType.Int64, device).expand(count);
+
         Tensor Guided(Tensor x, int t)
         {
             if (!Guidance.NeedsNull)
-                return model.Predict(x, full(conditions.Length, t, ScalarType.Int64, device), all);
-            var time = full(2L * conditions.Length, t, ScalarType.Int64, device);
-            var halves = model.Predict(cat([x, x]), time, both).chunk(2); // one forward pass for ε_c and ε_∅
+                return model.Predict(x, Time(t, conditions.Length), all);
+            var halves = model.Predict(cat([x, x]), Time(t, 2L * conditions.Length), both).chunk(2); // one forward pass for ε_c and ε_∅
             return Guidance.Combine(halves[0], halves[1]);
         }
 

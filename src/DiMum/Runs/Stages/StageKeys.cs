@@ -1,4 +1,5 @@
 using DiMum.Attacks;
+using DiMum.Nets;
 
 namespace DiMum.Runs.Stages;
 
@@ -23,12 +24,13 @@ internal sealed class StageKeys(Workbench bench, string folder)
 
     /// <summary>The weights, which know nothing of what will be unlearned: experiments on several classes share them.</summary>
     public StageFolder Pretrain() =>
+        // bf16 by name in the network's place, so that float32 stages of before keep theirs.
         Stage(
             "pretrain",
             [
                 bench.DataHash,
                 Experiment.Data.Flip,
-                Experiment.Network,
+                Experiment.Precision == Precision.Fp32 ? Experiment.Network : YamlRecord.Write(Experiment.Network) + Experiment.Precision,
                 Experiment.Diffusion,
                 Experiment.Pretrain with
                 {

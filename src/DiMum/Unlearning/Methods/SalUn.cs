@@ -1,4 +1,5 @@
 using DiMum.Diffusion;
+using DiMum.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -59,6 +60,8 @@ public sealed record SalUn(Balance Balance, double? MaskRatio, Guidance MaskGuid
         var k = (long)(n * ratio);
         if (k <= 0)
             return zeros_like(score).MoveToOuterDisposeScope();
+        if (TopShare.Takes(score))
+            return TopShare.Mask(score, Math.Min(k, n)).MoveToOuterDisposeScope();
         var threshold = score.kthvalue(n - k + 1, 0).values;
         var above = score.gt(threshold);
         var ties = score.eq(threshold);

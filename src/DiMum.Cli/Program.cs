@@ -1,4 +1,5 @@
 using DiMum.Cli;
 
+NativeSettings.Ensure(args);
 DiMum.NativeHeap.Keep();
 return Commands.Invoke(args);

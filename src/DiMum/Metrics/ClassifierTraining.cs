@@ -39,6 +39,34 @@ public static class ClassifierTraining
     {
         using var adam = new Adam(classifier.Parameters);
         var rate = new LearningRate(settings.Rate, RateDecay.Cosine, Math.Max(1, settings.Iterations / 20));
+        void Apply(int step)
+        {
+            GradientTransform.Clip(classifier.Parameters.Gradient, 1);
+            var lr = rate.At(step, settings.Iterations);
+            using (no_grad())
+                classifier.Parameters.Values.mul_(1 - lr * settings.WeightDecay);
+            adam.Step(lr);
+        }
+
+        Loop(new(x => classifier.Forward(x).Logits, classifier.Parameters.ZeroGradient, Apply), train, settings, seed, onStep, cancel);
+    }
+
+    /// <summary>What classifiers differ in while they are trained.</summary>
+    /// <param name="Logits">[B,K] of images [B,C,H,W], in training mode.</param>
+    /// <param name="Clear">Sets the gradient to 0.</param>
+    /// <param name="Apply">Takes the step of the given number, from 0, by the gradient.</param>
+    internal readonly record struct Learner(Func<Tensor, Tensor> Logits, Action Clear, Action<int> Apply);
+
+    /// <summary>Cross-entropy steps over shuffled, augmented batches.</summary>
+    internal static void Loop(
+        Learner learner,
+        Dataset train,
+        ClassifierTrainingSettings settings,
+        Seed seed,
+        Action<int, double>? onStep,
+        CancellationToken cancel
+    )
+    {
         var reader = Pairing.Train(train).Read(seed);
         for (var step = 0; step < settings.Iterations; step++)
         {
@@ -47,14 +75,10 @@ public static class ClassifierTraining
             var (bytes, labels) = reader.Batch(step, settings.BatchSize);
             using var generator = seed.At("augment", step).Generator();
             var images = Augment(Pixels.ToModel(bytes), settings, generator);
-            classifier.Parameters.ZeroGradient();
-            var loss = functional.cross_entropy(classifier.Forward(images).Logits, labels);
+            learner.Clear();
+            var loss = functional.cross_entropy(learner.Logits(images), labels);
             loss.backward();
-            GradientTransform.Clip(classifier.Parameters.Gradient, 1);
-            var lr = rate.At(step, settings.Iterations);
-            using (no_grad())
-                classifier.Parameters.Values.mul_(1 - lr * settings.WeightDecay);
-            adam.Step(lr);
+            learner.Apply(step);
             onStep?.Invoke(step + 1, loss.detach().item<float>());
         }
     }
@@ -104,7 +128,7 @@ public static class ClassifierTraining
         return Batches(images, batch, Right).Sum();
     }
 
-    internal static Tensor Augment(Tensor x, ClassifierTrainingSettings settings, Generator generator)
+    private static Tensor Augment(Tensor x, ClassifierTrainingSettings settings, Generator generator)
     {
         var size = (int)x.shape[0];
         if (settings.Flip)

@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using DiMum.Checkpoints;
+using DiMum.Data;
 using DiMum.Nets;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -196,13 +196,10 @@ public sealed class ResNet34 : IImageClassifier
         );
     }
 
-    private static UserError Bad(string path, string why)
-    {
-        using var stream = File.OpenRead(path);
-        var hash = Convert.ToHexStringLower(SHA256.HashData(stream));
-        return new(
+    private static UserError Bad(string path, string why) =>
+        new(
             $"{Path.GetFullPath(path)}: {why}; expected ResNet-34's weights as torchvision publishes them "
-                + $"(resnet34-b627a593.pth from download.pytorch.org/models, its SHA-256 begins with b627a593), this file's SHA-256 is {hash}"
+                + "(resnet34-b627a593.pth from download.pytorch.org/models, its SHA-256 begins with b627a593), "
+                + $"this file's SHA-256 is {ContentHash.OfFile(path, "ResNet-34's weights")}"
         );
-    }
 }

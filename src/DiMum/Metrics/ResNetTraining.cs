@@ -1,9 +1,6 @@
 using DiMum.Data;
 using DiMum.Diffusion;
 using DiMum.Optimization;
-using TorchSharp;
-using static TorchSharp.torch;
-using static TorchSharp.torch.nn;
 
 namespace DiMum.Metrics;
 
@@ -34,21 +31,18 @@ public static class ResNetTraining
         var adam = new AdamSettings(WeightDecay: settings.WeightDecay);
         using var body = new Adam(network.Body, adam);
         using var head = new Adam(network.Head, adam);
-        var reader = Pairing.Train(train).Read(seed);
-        for (var step = 0; step < settings.Iterations; step++)
+        void Clear()
         {
-            cancel.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
-            var (bytes, labels) = reader.Batch(step, settings.BatchSize);
-            using var generator = seed.At("augment", step).Generator();
-            var images = ClassifierTraining.Augment(Pixels.ToModel(bytes), settings, generator);
             network.Body.ZeroGradient();
             network.Head.ZeroGradient();
-            var loss = functional.cross_entropy(network.Training(images), labels);
-            loss.backward();
+        }
+
+        void Apply(int step)
+        {
             body.Step(settings.Rate / HeadOverBody);
             head.Step(settings.Rate);
-            onStep?.Invoke(step + 1, loss.detach().item<float>());
         }
+
+        ClassifierTraining.Loop(new(network.Training, Clear, Apply), train, settings, seed, onStep, cancel);
     }
 }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using DiMum.Checkpoints;
 using DiMum.Data;
 using DiMum.Metrics;
@@ -51,13 +50,13 @@ internal static class Classifiers
     }
 
     /// <summary>What decides the classifier: its settings, with the content of a weights file in place of its path.</summary>
-    public static ClassifierSettings KeyOf(ClassifierSettings settings)
-    {
-        if (settings.Weights is not { } path)
-            return settings;
-        using var stream = InputFile.Open(path, "ResNet-34's weights (classifier.weights)");
-        return settings with { Weights = Convert.ToHexStringLower(SHA256.HashData(stream)) };
-    }
+    public static ClassifierSettings KeyOf(ClassifierSettings settings) =>
+        settings.Weights is { } path
+            ? settings with
+            {
+                Weights = ContentHash.OfFile(path, "ResNet-34's weights (classifier.weights)"),
+            }
+            : settings;
 
     private static IImageClassifier New(Workbench bench, Dataset train)
     {

@@ -26,6 +26,7 @@ public static class Doctor
                     : "less than AVX2"
             ),
             new("memory", $"{memory.TotalAvailableMemoryBytes / (1L << 20):n0} MiB for this process"),
+            new("first generation", FirstGeneration()),
         };
         try
         {
@@ -56,4 +57,9 @@ public static class Doctor
         list.Add(new("presets", string.Join(", ", Presets.Names)));
         return list;
     }
+
+    private static string FirstGeneration() =>
+        Environment.GetEnvironmentVariable("DOTNET_GCgen0size") is { } size
+            ? $"{size} bytes: collections are rare"
+            : "the runtime's choice: TorchSharp can lose a scalar to a collection; set DOTNET_GCgen0size=0x10000000";
 }

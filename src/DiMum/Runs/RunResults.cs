@@ -52,7 +52,11 @@ public sealed record MethodResult(
     IReadOnlyList<Evaluation> Curve,
     Evaluation Final,
     IReadOnlyList<AttackResult> Attacks
-);
+)
+{
+    /// <summary>The attack under an assumption (<c>i</c>, <c>ii-a</c>, <c>ii-b</c>); null where it was not run.</summary>
+    public AttackResult? Under(string assumption) => Attacks.FirstOrDefault(a => a.Assumption == assumption);
+}
 
 /// <summary>The classifier that measures accuracy rates and gives the features of the Fréchet distance.</summary>
 /// <param name="Identity">Kind and key.</param>

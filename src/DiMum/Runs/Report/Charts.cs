@@ -27,7 +27,7 @@ internal static class Charts
         Series[] series =
         [
             .. run
-                .Methods.Select(m => (Method: m, Attack: Labels.Attack(m, assumption)))
+                .Methods.Select(m => (Method: m, Attack: m.Under(assumption)))
                 .Where(m => m.Attack is not null)
                 .Select(m => Curve(run, m.Method, m.Attack!.Curve, e => e.ArUnlearned, step => step))
                 .OfType<Series>(),

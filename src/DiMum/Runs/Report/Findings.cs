@@ -77,7 +77,7 @@ internal static class Findings
     public static IReadOnlyList<Comparison> Compare(RunResults run, string assumption)
     {
         var attacked = run
-            .Methods.Select(m => (Rank: Rank(m.Name), Label: Labels.Method(run, m), Attack: Labels.Attack(m, assumption)))
+            .Methods.Select(m => (Rank: Rank(m.Name), Label: Labels.Method(run, m), Attack: m.Under(assumption)))
             .Where(m => m.Rank >= 0 && m.Attack is not null)
             .Select(m => (m.Rank, m.Label, Ar: m.Attack!.HighestAr))
             .OrderBy(m => m.Rank)
@@ -102,7 +102,7 @@ internal static class Findings
     /// <summary>True where the highest AR_a of the order's methods were not taken over the same attack steps.</summary>
     public static bool UnlikeSteps(RunResults run, string assumption) =>
         run.Methods.Where(m => Rank(m.Name) >= 0)
-            .Select(m => Labels.Attack(m, assumption))
+            .Select(m => m.Under(assumption))
             .OfType<AttackResult>()
             .Select(a => string.Join(',', a.Curve.Select(e => e.Step)))
             .Distinct()

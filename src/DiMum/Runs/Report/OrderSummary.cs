@@ -61,7 +61,7 @@ internal static class OrderSummary
 
     private static string Caveats(RunResults run, string assumption)
     {
-        MethodResult[] attacked = [.. run.Methods.Where(m => Labels.Attack(m, assumption) is not null)];
+        MethodResult[] attacked = [.. run.Methods.Where(m => m.Under(assumption) is not null)];
         string[] absent = [.. PaperNumbers.Order.Except(attacked.Select(m => m.Name))];
         string[] unforgotten =
         [

@@ -35,7 +35,7 @@ internal static class Tables
             [
                 .. run
                     .Methods.Where(m => m.Attacks.Count > 0)
-                    .Select(m => (IReadOnlyList<Cell>)[NameCell(run, m), .. assumptions.Select(a => AttackCell(Labels.Attack(m, a)))]),
+                    .Select(m => (IReadOnlyList<Cell>)[NameCell(run, m), .. assumptions.Select(a => AttackCell(m.Under(a)))]),
             ]
         );
     }

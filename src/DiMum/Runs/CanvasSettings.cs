@@ -42,6 +42,9 @@ public sealed record AutoencoderSettings
     public int BatchSize { get; init; } = 32;
     public double Rate { get; init; } = 1e-3;
 
+    /// <summary>Side of the random crops that all but the last fifth of the steps see; null for whole images throughout.</summary>
+    public int? Crop { get; init; }
+
     /// <summary>Weight of the divergence from N(0, I).</summary>
     public double Divergence { get; init; } = 1e-3;
 }

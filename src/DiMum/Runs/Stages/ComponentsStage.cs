@@ -44,7 +44,7 @@ internal sealed class ComponentsStage(StageContext context)
         var scale = AutoencoderTraining.Train(
             autoencoder,
             bench.Train,
-            new(a.Iterations, a.BatchSize, a.Rate, a.Divergence),
+            new(a.Iterations, a.BatchSize, a.Rate, a.Divergence, a.Crop),
             bench.Seed.At("autoencoder"),
             (step, loss) => context.Observer.Advance(stage.Name, step, loss),
             context.Cancel

@@ -38,6 +38,7 @@ internal static class Commands
             Evaluate(),
             Report(),
             StudyCommand.Create(),
+            ProfileCommand.Create(),
             VerifyCommand.Create(),
             Doctor(),
             new HelpOption(),

@@ -127,8 +127,15 @@ public sealed class ResNet34 : IImageClassifier
     {
         using var none = no_grad();
         using var scope = NewDisposeScope();
-        var features = cat([.. x.split(AtOnce).Select(part => Pooled(part.contiguous(), training: false))]); // [B,512]
+        var features = cat([.. x.split(AtOnce).Select(Features)]); // [B,512]
         return (features.MoveToOuterDisposeScope(), Logits(features).MoveToOuterDisposeScope());
+    }
+
+    // A scope a part: the maps of one are gone before the next.
+    private Tensor Features(Tensor part)
+    {
+        using var scope = NewDisposeScope();
+        return Pooled(part.contiguous(), training: false).MoveToOuterDisposeScope();
     }
 
     /// <summary>Logits [B,K] with batch statistics, to train on; running statistics move by a tenth.</summary>

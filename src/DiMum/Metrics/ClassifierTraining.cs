@@ -87,6 +87,13 @@ public static class ClassifierTraining
     public static long[] Predict(IImageClassifier classifier, Tensor images, int batch = 500) =>
         Batches(images, batch, x => classifier.Forward(x).Logits.argmax(1).cpu().data<long>().ToArray()).SelectMany(p => p).ToArray();
 
+    /// <summary>The k best labels of each of float images [N,C,H,W] in [−1, 1], best first.</summary>
+    public static long[][] Best(IImageClassifier classifier, Tensor images, int k, int batch = 500) =>
+        [
+            .. Batches(images, batch, x => classifier.Forward(x).Logits.topk(k, 1).indexes.contiguous().cpu().data<long>().ToArray())
+                .SelectMany(best => best.Chunk(k)),
+        ];
+
     /// <summary>Features of float images as float64 rows, batch by batch: [b,d] each.</summary>
     public static IEnumerable<double[,]> Features(IImageClassifier classifier, Tensor images, int batch = 500) =>
         Batches(images, batch, x => Rows(classifier.Forward(x).Features));

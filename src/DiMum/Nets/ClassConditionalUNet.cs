@@ -106,8 +106,14 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
     /// <summary>The number of parameters of a network of this shape, without making one.</summary>
     public static long CountParameters(UNetConfig config)
     {
+        return Declared(config).Sum(p => p.Count);
+    }
+
+    /// <summary>The parameters of a network of this shape, without making one.</summary>
+    public static IReadOnlyList<Parameter> Declared(UNetConfig config)
+    {
         _ = new ClassConditionalUNet(config, out var declared);
-        return declared.All.Sum(p => p.Count);
+        return declared.All;
     }
 
     public UNetConfig Config { get; }

@@ -43,11 +43,9 @@ internal static class Tables
     /// <summary>All of the report's tables, each of the run's followed by the paper's own.</summary>
     public static IReadOnlyList<Table> All(RunResults run) =>
         [
-            AfterUnlearning(run),
-            PaperNumbers.First(),
-            AfterAttack(run),
-            PaperNumbers.Second(),
-            PaperNumbers.Third(),
+            .. StyleTables.Suit(run)
+                ? new[] { AfterUnlearning(run), AfterAttack(run), StyleTables.Of(run), StyleTables.Paper() }
+                : [AfterUnlearning(run), PaperNumbers.First(), AfterAttack(run), PaperNumbers.Second(), PaperNumbers.Third()],
             .. Pairs.Table(run) is { } pairs ? new[] { pairs } : [],
         ];
 

@@ -15,19 +15,29 @@ internal sealed class StageKeys(Workbench bench, string folder)
 
     public StageFolder Classifier() => Stage("classifier", bench.DataHash, classifier, Experiment.Data.Flip, Experiment.Seed);
 
+    /// <summary>The classifier of objects, where every style has them.</summary>
+    public StageFolder ObjectClassifier() => Stage("classifier-objects", bench.DataHash, classifier, Experiment.Data.Flip, Experiment.Seed);
+
+    /// <summary>Autoencoder and text encoder.</summary>
+    public StageFolder Components() =>
+        Stage("components", bench.DataHash, $"{Experiment.Canvas.Wording}", Experiment.Canvas.Autoencoder, Experiment.Canvas.Text);
+
     /// <summary>The weights, which know nothing of what will be unlearned: experiments on several classes share them.</summary>
     public StageFolder Pretrain() =>
         // bf16 by name in the network's place, so that float32 stages of before keep theirs.
         Stage(
             "pretrain",
-            bench.DataHash,
-            Experiment.Data.Flip,
-            Experiment.Precision == Precision.Fp32 ? Experiment.Network : YamlRecord.Write(Experiment.Network) + Experiment.Precision,
-            Experiment.Diffusion,
-            Experiment.Pretrain with
-            {
-                CheckpointEvery = 1,
-            }
+            [
+                bench.DataHash,
+                Experiment.Data.Flip,
+                Experiment.Precision == Precision.Fp32 ? Experiment.Network : YamlRecord.Write(Experiment.Network) + Experiment.Precision,
+                Experiment.Diffusion,
+                Experiment.Pretrain with
+                {
+                    CheckpointEvery = 1,
+                },
+                .. bench.IsCanvas ? new object[] { $"{Components().Key} {Experiment.Canvas.Heads} heads" } : [],
+            ]
         );
 
     public StageFolder EvaluatePretrained() => Stage("evaluate-pretrained", Start, Measures);
@@ -65,7 +75,7 @@ internal sealed class StageKeys(Workbench bench, string folder)
         StageFolder.KeyOf(
             Experiment.Evaluate,
             Experiment.Sampling,
-            Classifier().Key,
+            bench.IsCanvas ? $"{Classifier().Key} {ObjectClassifier().Key} top-{Experiment.Canvas.TopK}" : Classifier().Key,
             $"{bench.Classes.Unlearned} → {string.Join(',', bench.Classes.Alternative)}"
         );
 

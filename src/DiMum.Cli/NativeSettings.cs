@@ -5,26 +5,22 @@ using System.Text;
 namespace DiMum.Cli;
 
 /// <summary>
-/// Starts the command again under settings that the runtime and libtorch read from the environment alone, before any code of ours runs.
-/// <list type="bullet">
-/// <item>A large first generation: TorchSharp 0.107.0 hands implicit scalars to libtorch without keeping them alive, so a collection at that moment frees
-/// the number that libtorch is about to read («toFloat: Expected false to be true»). The fewer collections, the rarer.</item>
-/// <item>No warnings of libtorch's: on processors that NNPACK does not know it says so at every convolution, thousands of lines.</item>
-/// </list>
-/// What the user sets stays.
+/// Starts the command again with a large first generation. TorchSharp 0.107.0 hands implicit scalars to libtorch without keeping them alive, so a collection
+/// at that moment frees the number that libtorch is about to read («toFloat: Expected false to be true»): rare, and rarer the fewer collections there are.
+/// The runtime reads this size from the environment alone, before any code of ours runs. What the user sets stays.
 /// </summary>
 internal static partial class NativeSettings
 {
-    private static readonly (string Name, string Value)[] Wanted = [("DOTNET_GCgen0size", "0x10000000"), ("TORCH_CPP_LOG_LEVEL", "ERROR")];
+    private const string Variable = "DOTNET_GCgen0size";
+    private const string Bytes = "0x10000000"; // 256 MiB
 
-    /// <summary>Replaces the process on Linux, unless all is set already or nothing is computed; returns where it did not.</summary>
+    /// <summary>Replaces the process on Linux, unless it is set already or nothing is computed; returns where it did not.</summary>
     public static void Ensure(string[] args)
     {
-        var missing = Wanted.Where(w => Environment.GetEnvironmentVariable(w.Name) is null).ToList();
-        if (!OperatingSystem.IsLinux() || missing.Count == 0 || !Computes(args))
+        if (!OperatingSystem.IsLinux() || Environment.GetEnvironmentVariable(Variable) is not null || !Computes(args))
             return;
         var variables = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(v => $"{v.Key}={v.Value}");
-        var all = variables.Concat(missing.Select(w => $"{w.Name}={w.Value}")).Select(Encoding.UTF8.GetBytes);
+        var all = variables.Append($"{Variable}={Bytes}").Select(Encoding.UTF8.GetBytes);
         // Returns only where it failed; the command then goes on as it is.
         _ = Execute(Environment.ProcessPath!, Pointers(Arguments(File.ReadAllBytes("/proc/self/cmdline"))), Pointers(all));
     }

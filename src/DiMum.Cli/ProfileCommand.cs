@@ -14,7 +14,7 @@ internal static class ProfileCommand
         {
             Description = "A preset, an experiment's YAML file, sd-1.5, or the config.json of a diffusers U-Net.",
         };
-        var set = new Option<string[]>("--set") { Description = "Change a setting: --set threads=2 (repeatable)." };
+        var set = new Option<string[]>("--set") { Description = "Change a setting: --set data.size=16 (repeatable)." };
         var device = new Option<string?>("--device") { Description = "cpu, cuda or cuda:N." };
         var precision = new Option<string?>("--precision") { Description = "fp32 or bf16; by default the experiment's." };
         var batch = new Option<int?>("--batch") { Description = "Images a step; by default pre-training's." };
@@ -24,6 +24,7 @@ internal static class ProfileCommand
             Description = "Steps measured, with the probe and without it in turn; the one of median time is shown.",
             DefaultValueFactory = _ => 5,
         };
+        var threads = new Option<int?>("--threads") { Description = "Threads of one operation; by default the experiment's." };
         var all = new Option<bool>("--all") { Description = "Every module, not only the outermost." };
         var trace = new Option<string?>("--trace") { Description = "Write the step as trace events to this file, for ui.perfetto.dev." };
         var json = new Option<string?>("--json") { Description = "Write everything to this file." };
@@ -32,7 +33,7 @@ internal static class ProfileCommand
             """
             Where a training step's time goes: forward and backward of every module, arithmetic, memory, and what this machine allows, measured in the same run.
 
-            Example:  dimum profile cifar10-mini --precision bf16 --set threads=2 --trace step.json
+            Example:  dimum profile cifar10-mini --precision bf16 --threads 2 --trace step.json
             """
         )
         {
@@ -43,6 +44,7 @@ internal static class ProfileCommand
             batch,
             side,
             steps,
+            threads,
             all,
             trace,
             json,
@@ -57,7 +59,8 @@ internal static class ProfileCommand
                     parse.GetValue(precision),
                     parse.GetValue(batch),
                     parse.GetValue(side),
-                    parse.GetValue(steps)
+                    parse.GetValue(steps),
+                    parse.GetValue(threads)
                 );
                 return Profile(request, parse.GetValue(all), parse.GetValue(trace), parse.GetValue(json), cancel);
             })

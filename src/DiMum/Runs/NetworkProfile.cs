@@ -12,6 +12,7 @@ namespace DiMum.Runs;
 /// <param name="BatchSize">B; null takes pre-training's.</param>
 /// <param name="Side">H = W of Stable Diffusion's latents.</param>
 /// <param name="Repeats">Steps measured.</param>
+/// <param name="Threads">Of one operation; null takes the experiment's, or all cores.</param>
 public sealed record ProfileRequest(
     string What,
     IReadOnlyList<string> Settings,
@@ -19,7 +20,8 @@ public sealed record ProfileRequest(
     string? Precision,
     int? BatchSize,
     int? Side,
-    int Repeats
+    int Repeats,
+    int? Threads = null
 );
 
 /// <summary>A profile with what it was made on.</summary>
@@ -54,6 +56,8 @@ internal sealed record NetworkProfile(
     {
         if (request.Repeats < 1)
             throw new UserError($"--steps {request.Repeats}: expected at least 1");
+        if (request.Threads < 1)
+            throw new UserError($"--threads {request.Threads}: expected at least 1");
         if (request.BatchSize < 1)
             throw new UserError($"--batch {request.BatchSize}: expected at least 1");
         if (request.Side < 1)
@@ -97,7 +101,7 @@ internal sealed record NetworkProfile(
                 throw new UserError($"--set {request.Settings[0]}: {request.What} is no experiment; it has --batch and --side alone");
             var name = request.Device ?? "cpu";
             var device = Devices.Parse(name);
-            torch.set_num_threads(Environment.ProcessorCount);
+            torch.set_num_threads(request.Threads ?? Environment.ProcessorCount);
             return (ProfiledNetwork.OfStableDiffusion(request.What, device, request.BatchSize, request.Side), Precision.Fp32, name);
         }
 
@@ -108,6 +112,8 @@ internal sealed record NetworkProfile(
             settings.Add($"device={d}");
         if (request.Precision is { } p)
             settings.Add($"precision={p}");
+        if (request.Threads is { } t)
+            settings.Add(FormattableString.Invariant($"threads={t}"));
         var experiment = Presets.Load(request.What, settings);
         return (ProfiledNetwork.Of(experiment, request.BatchSize), experiment.Precision, experiment.Device);
     }

@@ -19,6 +19,7 @@ public sealed class ProfileCommandTests
 
     [TestCase("nothing", "no such file")]
     [TestCase("digits --steps 0", "--steps 0")]
+    [TestCase("digits --threads 0", "--threads 0")]
     [TestCase("digits --batch 0", "--batch 0")]
     [TestCase("digits --side 8", "--side")]
     [TestCase("digits --device gpu", "device 'gpu'")]
@@ -36,13 +37,21 @@ public sealed class ProfileCommandTests
         Assert.That(error.Trim(), Does.StartWith("dimum: ").And.Contain(says).And.Not.Contain("\n"));
     }
 
+    private int threads;
+
+    [SetUp]
+    public void Remember() => threads = TorchSharp.torch.get_num_threads();
+
+    [TearDown]
+    public void Restore() => TorchSharp.torch.set_num_threads(threads);
+
     [Test]
     public void A_text_conditioned_network_gives_table_json_and_trace()
     {
         using var folder = new TempFolder();
         var config = folder["config.json"];
         File.WriteAllText(config, SmallUNet);
-        var request = new ProfileRequest(config, [], null, null, null, null, 1);
+        var request = new ProfileRequest(config, [], null, null, null, null, 1, Threads: 1);
         var (measured, step) = NetworkProfile.Measure(request, new(1e9, 1e9, "", 1e9, 1), warmUpSeconds: 0);
         var table = ProfileTable.Of(measured, all: true);
         Assert.That(

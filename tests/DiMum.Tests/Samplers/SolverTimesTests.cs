@@ -44,4 +44,35 @@ public class SolverTimesTests
             Throws.TypeOf<UserError>().With.Message.Contains($"at least {least} steps, got {least - 1}")
         );
     }
+
+    private static readonly TimeSpacing[] Spacings = Enum.GetValues<TimeSpacing>();
+
+    [TestCaseSource(nameof(Spacings))]
+    public void One_step_to_all_steps_can_be_asked_for_and_no_others(TimeSpacing spacing)
+    {
+        Assert.That(TimeGrid.Descending(spacing, 10, 1), Is.EqualTo(new[] { spacing == TimeSpacing.Trailing ? 9 : 0 }));
+        Assert.That(TimeGrid.Descending(spacing, 10, 10), Is.EqualTo(Enumerable.Range(0, 10).Reverse()));
+        foreach (var steps in new[] { 0, 11 })
+            Assert.That(() => TimeGrid.Descending(spacing, 10, steps), Throws.TypeOf<UserError>().With.Message.Contains("1…10"));
+    }
+
+    [TestCase(TimeSpacing.Trailing, 5, new[] { 9, 7, 5, 3, 1 })]
+    [TestCase(TimeSpacing.Leading, 4, new[] { 8, 6, 4, 2 })]
+    [TestCase(TimeSpacing.Linspace, 1, new[] { 9 })]
+    [TestCase(TimeSpacing.Linspace, 9, new[] { 9, 8, 7, 6, 5, 4, 3, 2, 1 })]
+    public void Solvers_in_lambda_leave_the_last_time_out(TimeSpacing spacing, int steps, int[] times) =>
+        Assert.That(TimeGrid.WithoutLast(spacing, 10, steps), Is.EqualTo(times));
+
+    [TestCase(0)]
+    [TestCase(10)]
+    public void Solvers_in_lambda_need_room_for_one_time_more(int steps) =>
+        Assert.That(() => TimeGrid.WithoutLast(TimeSpacing.Leading, 10, steps), Throws.TypeOf<UserError>().With.Message.Contains("1…9"));
+
+    [Test]
+    public void One_spaced_level_is_the_largest()
+    {
+        var one = SigmaSteps.Integer(Schedule, 1, sigmaSpacing: SigmaSpacing.Karras);
+        var largest = Math.Sqrt((1 - Schedule.AlphaBar[9]) / Schedule.AlphaBar[9]);
+        Assert.That(one.Sigmas, Is.EqualTo(new[] { largest, 0 }).Within(1e-7));
+    }
 }

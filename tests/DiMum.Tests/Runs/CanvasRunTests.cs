@@ -14,6 +14,7 @@ public class CanvasRunTests
         "data.size=16",
         "canvas.autoencoder.widths=[8, 8]",
         "canvas.autoencoder.iterations=3",
+        "canvas.autoencoder.crop=8",
         "canvas.text.width=16",
         "canvas.text.layers=1",
         "canvas.text.iterations=2",
@@ -57,8 +58,12 @@ public class CanvasRunTests
         Assert.That(results.Methods.Select(m => m.Name), Is.EqualTo(new[] { "DiMUM", "ESD" }));
         foreach (var method in results.Methods)
         {
-            Assert.That(method.Attacks.Single().Assumption, Is.EqualTo(DiMRA.Label(Assumption.Synthesised)));
-            Assert.That(method.Attacks.Single().Curve.Select(e => e.Step), Is.EqualTo(new[] { 0, 2 }));
+            Assert.That(
+                method.Attacks.Select(a => a.Assumption),
+                Is.EqualTo(new[] { DiMRA.Label(Assumption.RetainSet), DiMRA.Label(Assumption.Synthesised) })
+            );
+            foreach (var attack in method.Attacks)
+                Assert.That(attack.Curve.Select(e => e.Step), Is.EqualTo(new[] { 0, 2 }));
         }
 
         var stages = Path.Combine(folder.Root, "stages");

@@ -19,9 +19,12 @@ internal static class Peer
     public static void Answer()
     {
         IFeatureNetwork? network = null;
+        using var steps = new PeerSteps();
         while (Console.ReadLine() is { } line)
         {
             var words = line.Split('\t');
+            if (Question(steps, words))
+                continue;
             using var scope = NewDisposeScope();
             switch (words)
             {
@@ -45,9 +48,33 @@ internal static class Peer
                     Distance(a, b);
                     break;
                 default:
-                    throw new ArgumentException($"'{line}': expected threads, weights, features, resnet34 or frechet");
+                    throw new ArgumentException($"'{line}': not a question of benchmarks/peers");
             }
         }
+    }
+
+    // What steps.py asks. Outside of any dispose scope: networks stay from question to question.
+    private static bool Question(PeerSteps steps, string[] words)
+    {
+        int At(int i) => int.Parse(words[i], CultureInfo.InvariantCulture);
+        ScalarType Type(int i) => words[i] == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
+        Func<double>? work = words switch
+        {
+            ["open", .. var shape, var file] => () => steps.Open(shape, file),
+            ["forget"] => steps.Forget,
+            ["steps", var who, _] => () => steps.Steps(who, At(2)),
+            ["sample", var who, _] => () => steps.Sample(who, At(2)),
+            ["optimise", var who, _] => () => steps.Optimise(who, At(2)),
+            ["mask", var who, _] => () => steps.Mask(who, At(2)),
+            ["conv", _, _, _, _, _, _, _, _] => () => PeerSteps.Convolve(Type(1), At(2), At(3), At(4), At(5), At(6), At(7), At(8)),
+            ["gemm", _, _, _] => () => PeerSteps.Multiply(Type(1), At(2), At(3)),
+            _ => null,
+        };
+        if (work is null)
+            return false;
+        var clock = new Clock();
+        Say(clock, work());
+        return true;
     }
 
     // Pooled features of all samples, float32 [N,2048], as they lie in memory; from bytes, resize included.

@@ -41,14 +41,14 @@ class Ours:
         self.ask("threads", threads)
 
     def ask(self, *words):
-        """(seconds, value)."""
+        """((seconds, processor seconds), value)."""
         self.process.stdin.write("\t".join(str(w) for w in words) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
             sys.exit(f"{words}: no answer")
-        wall, _, value = line.split()
-        return float(wall), float(value)
+        wall, cpu, value = line.split()
+        return (float(wall), float(cpu)), float(value)
 
 
 class Theirs:
@@ -141,13 +141,13 @@ def flops(c, batch):
 
 
 def timed(work):
-    start = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     value = work()
-    return time.perf_counter() - start, value
+    return (time.perf_counter() - wall, time.process_time() - cpu), value
 
 
 def rounds(sides, pairs, unit):
-    """Every side once a round, the order turned; seconds a unit of work."""
+    """Every side once a round, the order turned; (seconds, processor seconds) a unit of work."""
     names = list(sides)
     for name in names:
         sides[name]()
@@ -155,17 +155,20 @@ def rounds(sides, pairs, unit):
     for r in range(pairs):
         for name in names[r % len(names):] + names[:r % len(names)]:
             seconds, values[name] = sides[name]()
-            times[name].append(seconds / unit)
+            times[name].append(tuple(s / unit for s in seconds))
     return times, values
 
 
 def report(what, times, pairs_of):
-    for name, x in times.items():
-        print(f"{what}, {name}: median {statistics.median(x) * 1e3:.1f} ms ({min(x) * 1e3:.1f} to {max(x) * 1e3:.1f}, n = {len(x)})")
-    for fast, slow in pairs_of:
-        if fast in times and slow in times:
-            ratios = sorted(b / a for a, b in zip(times[fast], times[slow]))
-            print(f"{what}, {slow} / {fast}: {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}, {len(ratios)} pairs)")
+    """By wall time, and by the processor time of the process, which other work on the machine moves less (it counts threads that spin)."""
+    for clock, kind in enumerate(("wall", "processor")):
+        of = {name: [x[clock] for x in values] for name, values in times.items()}
+        for name, x in of.items():
+            print(f"{what}, {name}, {kind}: median {statistics.median(x) * 1e3:.1f} ms ({min(x) * 1e3:.1f} to {max(x) * 1e3:.1f}, n = {len(x)})")
+        for fast, slow in pairs_of:
+            if fast in of and slow in of:
+                ratios = sorted(b / a for a, b in zip(of[fast], of[slow]))
+                print(f"{what}, {slow} / {fast}, {kind}: {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}, {len(ratios)} pairs)")
     sys.stdout.flush()
 
 
@@ -200,21 +203,17 @@ def ceiling(name, ours, options, times):
         for r in range(3):
             spent = 0.0
             for (a, b, side, k, stride), (n, f) in shapes.items():
-                again = max(1, int(2e9 / (3 * f / n)))
-                words = ("conv", kind, batch, a, b, side * stride, k, stride)
-                ours.ask(*words, 1)
-                seconds = ours.ask(*words, again + 1)[0] - ours.ask(*words, 1)[0]
-                seconds = max(seconds / again, 1e-9)
+                again = max(3, int(1e10 / (3 * f / n)))
+                seconds = ours.ask("conv", kind, batch, a, b, side * stride, k, stride, again)[1]
                 best = max(best, 3 * f / n / seconds)
                 spent += n * seconds
             sums.append(3 * sum(f for _, f in shapes.values()) / spent)
         own = statistics.median(sums)
-        ours.ask("gemm", kind, 2048, 1)
-        gemm = max(2 * 2048 ** 3 * 3 / ours.ask("gemm", kind, 2048, 3)[0] for _ in range(3))
+        gemm = max(2 * 2048 ** 3 / ours.ask("gemm", kind, 2048, 3)[1] for _ in range(3))
         print(f"{name} ceilings, {kind}: {own / 1e9:.0f} GFLOP/s over the network's own convolutions one by one ({min(sums) / 1e9:.0f} to "
               f"{max(sums) / 1e9:.0f}), {best / 1e9:.0f} its best one, {gemm / 1e9:.0f} 2048-cubed GEMM")
         if times and kind in times:
-            rate = 3 * total / statistics.median(times[kind])
+            rate = 3 * total / statistics.median(x[0] for x in times[kind])
             print(f"{name} step, {kind}: {rate / 1e9:.0f} GFLOP/s = {100 * rate / own:.0f} % of its convolutions' ceiling, {100 * rate / gemm:.0f} % of GEMM's")
     sys.stdout.flush()
 

@@ -16,14 +16,13 @@ import os
 import platform
 import statistics
 import struct
-import subprocess
 import sys
 import tempfile
-import time
 
 import torch
 import torch.nn.functional as F
 
+from peer import Ours, timed
 from unet import UNet, config
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -33,22 +32,6 @@ NETS = {  # configuration, batch, steps a round
     "cifar": (config(32, 128, [1, 2, 2, 2], 2, [16], 32, 0.1, 3), 16, 1),
     "digits": (config(8, 32, [1, 1], 1, [], 8, 0.0, 1), 64, 20),
 }
-
-
-class Ours:
-    def __init__(self, command, threads):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        self.ask("threads", threads)
-
-    def ask(self, *words):
-        """((seconds, processor seconds), value)."""
-        self.process.stdin.write("\t".join(str(w) for w in words) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"{words}: no answer")
-        wall, cpu, value = line.split()
-        return (float(wall), float(cpu)), float(value)
 
 
 class Theirs:
@@ -138,12 +121,6 @@ def flops(c, batch):
     with torch.no_grad():
         net(torch.zeros(1, c["image_channels"], c["size"], c["size"]), torch.zeros(1).long(), torch.zeros(1).long())
     return total[0] * batch, [(shape, f * batch) for shape, f in convs]
-
-
-def timed(work):
-    wall, cpu = time.perf_counter(), time.process_time()
-    value = work()
-    return (time.perf_counter() - wall, time.process_time() - cpu), value
 
 
 def rounds(sides, pairs, unit):

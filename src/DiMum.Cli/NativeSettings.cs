@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Runtime.InteropServices;
 using System.Text;
+using DiMum.Runs;
 
 namespace DiMum.Cli;
 
@@ -11,21 +12,22 @@ namespace DiMum.Cli;
 /// </summary>
 internal static partial class NativeSettings
 {
-    private const string Variable = "DOTNET_GCgen0size";
+    private const string Variable = Doctor.FirstGenerationVariable;
     private const string Bytes = "0x10000000"; // 256 MiB
 
-    /// <summary>Replaces the process on Linux, unless it is set already or nothing is computed; returns where it did not.</summary>
-    public static void Ensure(string[] args)
+    /// <summary>Whether the command does more than print its help.</summary>
+    public static bool Wanted(string[] args) => args.Length > 0 && !args.Any(a => a is "--help" or "-h" or "-?" or "--version");
+
+    /// <summary>Replaces the process on Linux, unless it is set already; returns where it did not.</summary>
+    public static void Ensure()
     {
-        if (!OperatingSystem.IsLinux() || Environment.GetEnvironmentVariable(Variable) is not null || !Computes(args))
+        if (!OperatingSystem.IsLinux() || Environment.GetEnvironmentVariable(Variable) is not null)
             return;
         var variables = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(v => $"{v.Key}={v.Value}");
         var all = variables.Append($"{Variable}={Bytes}").Select(Encoding.UTF8.GetBytes);
         // Returns only where it failed; the command then goes on as it is.
         _ = Execute(Environment.ProcessPath!, Pointers(Arguments(File.ReadAllBytes("/proc/self/cmdline"))), Pointers(all));
     }
-
-    private static bool Computes(string[] args) => args.Length > 0 && !args.Any(a => a is "--help" or "-h" or "-?" or "--version");
 
     // Each ends with a zero byte.
     private static IEnumerable<byte[]> Arguments(byte[] command)

@@ -1,6 +1,11 @@
+using DiMum;
 using DiMum.Cli;
 
-NativeSettings.Ensure(args);
-DiMum.NativeHeap.Keep();
-DiMum.LibtorchLog.ErrorsOnly();
+if (NativeSettings.Wanted(args))
+{
+    NativeSettings.Ensure();
+    NativeHeap.Keep();
+    LibtorchLog.ErrorsOnly();
+}
+
 return Commands.Invoke(args);

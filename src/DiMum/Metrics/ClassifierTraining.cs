@@ -38,7 +38,7 @@ public static class ClassifierTraining
     )
     {
         using var adam = new Adam(classifier.Parameters);
-        var rate = new LearningRate(settings.Rate, RateDecay.Cosine, Math.Max(1, settings.Iterations / 20));
+        var rate = Fitting.Course(settings.Rate, settings.Iterations);
         void Apply(int step)
         {
             GradientTransform.Clip(classifier.Parameters.Gradient, 1);
@@ -48,39 +48,30 @@ public static class ClassifierTraining
             adam.Step(lr);
         }
 
-        Loop(new(x => classifier.Forward(x).Logits, classifier.Parameters.ZeroGradient, Apply), train, settings, seed, onStep, cancel);
+        var loss = CrossEntropy(x => classifier.Forward(x).Logits, train, settings, seed);
+        Fitting.Run([classifier.Parameters], settings.Iterations, loss, Apply, onStep, cancel);
     }
 
-    /// <summary>What classifiers differ in while they are trained.</summary>
-    /// <param name="Logits">[B,K] of images [B,C,H,W], in training mode.</param>
-    /// <param name="Clear">Sets the gradient to 0.</param>
-    /// <param name="Apply">Takes the step of the given number, from 0, by the gradient.</param>
-    internal readonly record struct Learner(Func<Tensor, Tensor> Logits, Action Clear, Action<int> Apply);
-
-    /// <summary>Cross-entropy steps over shuffled, augmented batches.</summary>
-    internal static void Loop(
-        Learner learner,
+    /// <summary>The loss of each step over shuffled, augmented batches.</summary>
+    /// <param name="logits">[B,K] of images [B,C,H,W], in training mode.</param>
+    /// <param name="train">The images.</param>
+    /// <param name="settings">Batch size and augmentation.</param>
+    /// <param name="seed">Of order and augmentation.</param>
+    internal static Func<int, Tensor> CrossEntropy(
+        Func<Tensor, Tensor> logits,
         Dataset train,
         ClassifierTrainingSettings settings,
-        Seed seed,
-        Action<int, double>? onStep,
-        CancellationToken cancel
+        Seed seed
     )
     {
         var reader = Pairing.Train(train).Read(seed);
-        for (var step = 0; step < settings.Iterations; step++)
+        return step =>
         {
-            cancel.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
             var (bytes, labels) = reader.Batch(step, settings.BatchSize);
             using var generator = seed.At("augment", step).Generator();
             var images = Augment(Pixels.ToModel(bytes), settings, generator);
-            learner.Clear();
-            var loss = functional.cross_entropy(learner.Logits(images), labels);
-            loss.backward();
-            learner.Apply(step);
-            onStep?.Invoke(step + 1, loss.detach().item<float>());
-        }
+            return functional.cross_entropy(logits(images), labels);
+        };
     }
 
     /// <summary>Predicted labels, int64 [N], of float images [N,C,H,W] in [−1, 1].</summary>

@@ -31,18 +31,13 @@ public static class ResNetTraining
         var adam = new AdamSettings(WeightDecay: settings.WeightDecay);
         using var body = new Adam(network.Body, adam);
         using var head = new Adam(network.Head, adam);
-        void Clear()
-        {
-            network.Body.ZeroGradient();
-            network.Head.ZeroGradient();
-        }
-
         void Apply(int step)
         {
             body.Step(settings.Rate / HeadOverBody);
             head.Step(settings.Rate);
         }
 
-        ClassifierTraining.Loop(new(network.Training, Clear, Apply), train, settings, seed, onStep, cancel);
+        var loss = ClassifierTraining.CrossEntropy(network.Training, train, settings, seed);
+        Fitting.Run([network.Body, network.Head], settings.Iterations, loss, Apply, onStep, cancel);
     }
 }

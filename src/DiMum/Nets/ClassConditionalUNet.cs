@@ -104,10 +104,7 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
     }
 
     /// <summary>The number of parameters of a network of this shape, without making one.</summary>
-    public static long CountParameters(UNetConfig config)
-    {
-        return Declared(config).Sum(p => p.Count);
-    }
+    public static long CountParameters(UNetConfig config) => Declared(config).Sum(p => p.Count);
 
     /// <summary>The parameters of a network of this shape, without making one.</summary>
     public static IReadOnlyList<Parameter> Declared(UNetConfig config)

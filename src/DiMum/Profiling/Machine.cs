@@ -16,14 +16,18 @@ namespace DiMum.Profiling;
 /// <param name="Build">Version of this build, with its commit where the build knew it.</param>
 public sealed record Machine(string Processor, int Cores, string VectorWidth, int Threads, string System, string TorchSharp, string Build)
 {
+    /// <summary>How wide vectors are here.</summary>
+    internal static string Vectors =>
+        Avx512F.IsSupported ? "AVX-512"
+        : Avx2.IsSupported ? "AVX2"
+        : "less than AVX2";
+
     /// <summary>This one, now.</summary>
     public static Machine Here() =>
         new(
             ProcessorName(),
             Environment.ProcessorCount,
-            Avx512F.IsSupported ? "AVX-512"
-                : Avx2.IsSupported ? "AVX2"
-                : "less than AVX2",
+            Vectors,
             get_num_threads(),
             $"{RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}",
             typeof(torch).Assembly.GetName().Version?.ToString(3) ?? "?",

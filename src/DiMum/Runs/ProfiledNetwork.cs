@@ -40,14 +40,7 @@ internal sealed record ProfiledNetwork(
         using var stored = Images(experiment.Data, size);
         var images = stored.To(device);
         using var generator = new Seed(1).Generator();
-        var (n, classes) = (experiment.Network, images.ClassNames.Count);
-        ITrainableDenoiser model =
-            n.Kind == NetworkKind.Mlp
-                ? new MlpDenoiser(Workbench.MlpOf(n, classes, images.Height, images.Channels), device, generator)
-                : new ClassConditionalUNet(Workbench.NetworkOf(n, classes, images.Height, images.Channels), device, generator)
-                {
-                    Precision = experiment.Precision,
-                };
+        var model = Workbench.NewClassNetwork(experiment, images, device, generator);
         var schedule = NoiseSchedule.Named[experiment.Diffusion.Schedule](experiment.Diffusion.Steps);
         var draws = new DrawSettings(size, experiment.Diffusion.Times, experiment.Diffusion.DropProbability, experiment.Data.Flip);
         var batches = new SeededBatches(schedule, draws, new Seed(1).At("profile"), device);

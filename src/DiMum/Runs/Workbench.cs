@@ -90,12 +90,18 @@ internal sealed class Workbench : IDisposable
     public ITrainableDenoiser NewClassNetwork(string purpose)
     {
         using var generator = Seed.At(purpose).Generator();
-        var (n, classes) = (Experiment.Network, Classes.Names.Count);
+        return NewClassNetwork(Experiment, Train, Device, generator);
+    }
+
+    /// <summary>A fresh network of an experiment for labelled images.</summary>
+    internal static ITrainableDenoiser NewClassNetwork(Experiment e, Dataset images, Device device, Generator generator)
+    {
+        var (n, classes) = (e.Network, images.ClassNames.Count);
         return n.Kind == NetworkKind.Mlp
-            ? new MlpDenoiser(MlpOf(n, classes, Train.Height, Train.Channels), Device, generator)
-            : new ClassConditionalUNet(NetworkOf(n, classes, Train.Height, Train.Channels), Device, generator)
+            ? new MlpDenoiser(MlpOf(n, classes, images.Height, images.Channels), device, generator)
+            : new ClassConditionalUNet(NetworkOf(n, classes, images.Height, images.Channels), device, generator)
             {
-                Precision = Experiment.Precision,
+                Precision = e.Precision,
             };
     }
 
@@ -122,14 +128,28 @@ internal sealed class Workbench : IDisposable
     /// <summary>The network in words.</summary>
     public string NetworkText()
     {
+        var (shape, parameters) = Declared();
+        return $"{shape}, {parameters.Sum(p => p.Count):n0} parameters";
+    }
+
+    // The network's shape and parameters, without the memory of one.
+    private (string Shape, IReadOnlyList<Parameter> Parameters) Declared()
+    {
         if (IsCanvas)
         {
-            var config = CanvasSubject.NetworkOf(Experiment, Train.Height);
-            return $"{config}, {UNet2DConditionModel.Declared(config).Sum(p => p.Count):n0} parameters";
+            var latent = CanvasSubject.NetworkOf(Experiment, Train.Height);
+            return (latent.ToString(), UNet2DConditionModel.Declared(latent));
         }
 
-        using var model = NewClassNetwork("settings");
-        return $"{Shape(model)}, {model.Parameters.Count:n0} parameters";
+        var (n, classes) = (Experiment.Network, Train.ClassNames.Count);
+        if (n.Kind == NetworkKind.Mlp)
+        {
+            var mlp = MlpOf(n, classes, Train.Height, Train.Channels);
+            return (mlp.ToString(), MlpDenoiser.Declared(mlp));
+        }
+
+        var unet = NetworkOf(n, classes, Train.Height, Train.Channels);
+        return (unet.ToString(), ClassConditionalUNet.Declared(unet));
     }
 
     public static TrainerSettings Trainer(TrainingSettings s) => new(s.Iterations, new LearningRate(s.Rate, s.Decay, s.Warmup), s.Ema);
@@ -158,8 +178,7 @@ internal sealed class Workbench : IDisposable
         var choices = Experiment.Unlearn.Methods.SelectMany(m => new[] { m.Parameters, m.Trimmed }).Distinct().Except(["all"]).ToList();
         if (choices.Count == 0)
             return;
-        using var network = IsCanvas ? null : NewClassNetwork("selections");
-        var declared = network?.Parameters.Entries ?? UNet2DConditionModel.Declared(CanvasSubject.NetworkOf(Experiment, Train.Height));
+        var declared = Declared().Parameters;
         foreach (var choice in choices)
             ParameterSelection.Parse(choice).Chosen(declared);
     }

@@ -35,26 +35,26 @@ public static class AutoencoderTraining
     )
     {
         using var adam = new Adam(autoencoder.Parameters);
-        var rate = new LearningRate(settings.Rate, RateDecay.Cosine, Math.Max(1, settings.Iterations / 20));
+        var rate = Fitting.Course(settings.Rate, settings.Iterations);
         var reader = Pairing.Train(images).Read(seed);
-        for (var step = 0; step < settings.Iterations; step++)
+        Tensor Loss(int step)
         {
-            cancel.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
             using var generator = seed.At("posterior", step).Generator();
             var crop = step < settings.Iterations * 4 / 5 ? settings.Crop : null;
             var x = Pixels.ToModel(Cropped(reader.Batch(step, settings.BatchSize).Images, crop, generator)); // [B,C,H,W]
-            autoencoder.Parameters.ZeroGradient();
             var posterior = autoencoder.Encode(x);
             var noise = randn(posterior.Mean.shape, ScalarType.Float32, generator: generator).to(x.device);
             var error = EpsilonLoss.SquaredError(x, autoencoder.Decode(posterior.Sample(noise)), LossReduction.SumPerImage);
-            var loss = error + settings.Divergence * posterior.Divergence().mean();
-            loss.backward();
-            GradientTransform.Clip(autoencoder.Parameters.Gradient, 10);
-            adam.Step(rate.At(step, settings.Iterations));
-            onStep?.Invoke(step + 1, loss.detach().item<float>());
+            return error + settings.Divergence * posterior.Divergence().mean();
         }
 
+        void Apply(int step)
+        {
+            GradientTransform.Clip(autoencoder.Parameters.Gradient, 10);
+            adam.Step(rate.At(step, settings.Iterations));
+        }
+
+        Fitting.Run([autoencoder.Parameters], settings.Iterations, Loss, Apply, onStep, cancel);
         return Scale(autoencoder, images);
     }
 
@@ -71,8 +71,7 @@ public static class AutoencoderTraining
     {
         using var none = no_grad();
         using var scope = NewDisposeScope();
-        var every = Math.Max(1, (int)images.Count / Measured);
-        using var some = images.Take("scale", [.. Enumerable.Range(0, (int)images.Count).Where(i => i % every == 0).Select(i => (long)i)]);
+        using var some = images.Spread("scale", Measured);
         return 1 / autoencoder.Encode(Pixels.ToModel(some.Images)).Mean.std().item<float>();
     }
 }

@@ -43,34 +43,32 @@ public static class TextTraining
         using var projection = new ParameterVector(declared, CPU, generator);
         ParameterVector[] all = [encoder.Parameters, vision.Parameters, projection];
         var optimizers = all.Select(p => new Adam(p)).ToList();
-        var rate = new LearningRate(settings.Rate, RateDecay.Cosine, Math.Max(1, settings.Iterations / 20));
+        var rate = Fitting.Course(settings.Rate, settings.Iterations);
         var reader = Pairing.Train(images).Read(seed);
         var (ids, ends) = Tokens(encoder, tokenizer, prompts);
         var (right, seen) = (0L, 0L);
-        for (var step = 0; step < settings.Iterations; step++)
+        Tensor Loss(int step)
         {
-            cancel.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
             var (bytes, labels) = reader.Batch(step, settings.BatchSize);
-            foreach (var p in all)
-                p.ZeroGradient();
             var states = encoder.Encode(ids); // [P,L,D]
             var text = functional.normalize(toShared.Forward(states[arange(prompts.Count), ends]), dim: 1); // [P,Shared]
             var pictures = functional.normalize(vision.Forward(Pixels.ToModel(bytes)).Logits, dim: 1); // [B,Shared]
             var likeness = Sharpness * pictures.matmul(text.t()); // [B,P]
-            var loss = functional.cross_entropy(likeness, labels);
-            loss.backward();
+            if (step >= settings.Iterations * 9 / 10)
+                (right, seen) = (right + likeness.argmax(1).eq(labels).sum().item<long>(), seen + labels.shape[0]);
+            return functional.cross_entropy(likeness, labels);
+        }
+
+        void Apply(int step)
+        {
             foreach (var (p, adam) in all.Zip(optimizers))
             {
                 GradientTransform.Clip(p.Gradient, 1);
                 adam.Step(rate.At(step, settings.Iterations));
             }
-
-            if (step >= settings.Iterations * 9 / 10)
-                (right, seen) = (right + likeness.argmax(1).eq(labels).sum().item<long>(), seen + labels.shape[0]);
-            onStep?.Invoke(step + 1, loss.detach().item<float>());
         }
 
+        Fitting.Run(all, settings.Iterations, Loss, Apply, onStep, cancel);
         optimizers.ForEach(o => o.Dispose());
         ids.Dispose();
         ends.Dispose();

@@ -72,11 +72,7 @@ internal sealed class ComponentsStage(StageContext context)
         using var none = no_grad();
         using var scope = NewDisposeScope();
         var test = context.Bench.Test;
-        var every = Math.Max(1, (int)test.Count / 200);
-        using var some = test.Take(
-            "reconstructed",
-            [.. Enumerable.Range(0, (int)test.Count).Where(i => i % every == 0).Select(i => (long)i)]
-        );
+        using var some = test.Spread("reconstructed", 200);
         var x = Data.Pixels.ToModel(some.Images);
         var y = autoencoder.Decode(autoencoder.Encode(x).Mean);
         var shown = Math.Min(16, x.shape[0]);

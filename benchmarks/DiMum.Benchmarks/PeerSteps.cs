@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using DiMum.Checkpoints;
 using DiMum.Diffusion;
@@ -136,7 +137,7 @@ internal sealed class PeerSteps : IDisposable
         return who == "sort" ? sorted.sum().ToDouble() : (sorted - SalUn.TopMask(score.Value, 0.5)).abs().sum().ToDouble();
     }
 
-    /// <summary>Forward and backward of one convolution, <paramref name="count"/> times.</summary>
+    /// <summary>Seconds of forward and backward of one convolution, a mean of <paramref name="count"/> after one to warm up.</summary>
     public static double Convolve(ScalarType type, long b, long from, long to, long side, long kernel, long stride, int count)
     {
         using var scope = NewDisposeScope();
@@ -144,7 +145,7 @@ internal sealed class PeerSteps : IDisposable
         var w = randn([to, from, kernel, kernel]).to(type).requires_grad_(true);
         var bias = zeros(to).to(type).requires_grad_(true);
         Tensor? upstream = null;
-        for (var i = 0; i < count; i++)
+        void Once()
         {
             using var inside = NewDisposeScope();
             var y = nn.functional.conv2d(x, w, bias, strides: [stride, stride], padding: [kernel / 2, kernel / 2]);
@@ -152,18 +153,25 @@ internal sealed class PeerSteps : IDisposable
             autograd.grad([y], [x, w, bias], [upstream]);
         }
 
-        return 0;
+        return Seconds(Once, count);
     }
 
-    /// <summary>n×n times n×n, <paramref name="count"/> times.</summary>
+    /// <summary>Seconds of n×n times n×n, a mean of <paramref name="count"/> after one to warm up.</summary>
     public static double Multiply(ScalarType type, long n, int count)
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
         var (a, b) = (randn([n, n]).to(type), randn([n, n]).to(type));
+        return Seconds(() => a.mm(b).Dispose(), count);
+    }
+
+    private static double Seconds(Action once, int count)
+    {
+        once();
+        var clock = Stopwatch.StartNew();
         for (var i = 0; i < count; i++)
-            a.mm(b).Dispose();
-        return 0;
+            once();
+        return clock.Elapsed.TotalSeconds / count;
     }
 
     /// <summary>Forgets networks, optimisers and scores.</summary>

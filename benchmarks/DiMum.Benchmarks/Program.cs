@@ -1,23 +1,33 @@
-using BenchmarkDotNet.Configs;
-using BenchmarkDotNet.Jobs;
-using BenchmarkDotNet.Running;
-using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using DiMum;
+using DiMum.Benchmarks;
+using DiMum.Profiling;
 
-DiMum.NativeHeap.Keep();
-
-// In this process: a child would have to find libtorch again, and libtorch's threads are set here.
-TorchSharp.torch.set_num_threads(int.TryParse(Environment.GetEnvironmentVariable("DIMUM_THREADS"), out var threads) ? threads : 1);
+NativeHeap.Keep();
 if (args is ["endurance", var steps])
 {
-    DiMum.Benchmarks.PeerEndurance.Run(int.Parse(steps, System.Globalization.CultureInfo.InvariantCulture));
-    return;
+    TorchSharp.torch.set_num_threads(1);
+    PeerEndurance.Run(int.Parse(steps, System.Globalization.CultureInfo.InvariantCulture));
+    return 0;
 }
 
 if (args is ["peer"])
 {
-    DiMum.Benchmarks.Peer.Answer();
-    return;
+    TorchSharp.torch.set_num_threads(int.TryParse(Environment.GetEnvironmentVariable("DIMUM_THREADS"), out var threads) ? threads : 1);
+    Peer.Answer();
+    return 0;
 }
 
-var job = Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance);
-BenchmarkSwitcher.FromAssembly(typeof(DiMum.Benchmarks.StepBenchmarks).Assembly).Run(args, DefaultConfig.Instance.AddJob(job));
+try
+{
+    if (args is not ["compare", ..])
+        return Suite.Run(args);
+    if (args is not ["compare", var older, var newer])
+        throw new UserError("compare: expected two result files, the older first: compare OLD.json NEW.json");
+    Console.Write(BenchmarkComparison.Between(BenchmarkResults.Read(older), BenchmarkResults.Read(newer)).Text());
+    return 0;
+}
+catch (UserError e)
+{
+    Console.Error.WriteLine($"benchmarks: {e.Message}");
+    return 2;
+}

@@ -13,10 +13,8 @@ written after its description; the peer's distance is pytorch-fid's formula, sci
 import argparse
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
 import scipy.linalg
@@ -24,6 +22,8 @@ import torch
 import torch.nn.functional as F
 from torchvision.models import inception as tv
 from torchvision.models import resnet34
+
+from peer import Ours, timed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OURS = os.path.join(HERE, "..", "DiMum.Benchmarks", "bin", "Release", "net10.0", "DiMum.Benchmarks.dll")
@@ -106,24 +106,6 @@ def frechet(mu1, sigma1, mu2, sigma2):
         root = scipy.linalg.sqrtm((sigma1 + offset).dot(sigma2 + offset))
     root = root.real
     return (mu1 - mu2).dot(mu1 - mu2) + np.trace(sigma1) + np.trace(sigma2) - 2 * np.trace(root)
-
-
-class Ours:
-    def __init__(self, command, threads):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        self.ask("threads", threads)
-
-    def ask(self, *words):
-        self.process.stdin.write("\t".join(str(w) for w in words) + "\n")
-        self.process.stdin.flush()
-        wall, cpu, value = self.process.stdout.readline().split()
-        return (float(wall), float(cpu)), float(value)
-
-
-def timed(work):
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = work()
-    return (time.perf_counter() - wall, time.process_time() - cpu), result
 
 
 def theirs(net, images, batch):

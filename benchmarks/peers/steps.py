@@ -16,14 +16,13 @@ import os
 import platform
 import statistics
 import struct
-import subprocess
 import sys
 import tempfile
-import time
 
 import torch
 import torch.nn.functional as F
 
+from peer import Ours, timed
 from unet import UNet, config
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -33,22 +32,6 @@ NETS = {  # configuration, batch, steps a round
     "cifar": (config(32, 128, [1, 2, 2, 2], 2, [16], 32, 0.1, 3), 16, 1),
     "digits": (config(8, 32, [1, 1], 1, [], 8, 0.0, 1), 64, 20),
 }
-
-
-class Ours:
-    def __init__(self, command, threads):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        self.ask("threads", threads)
-
-    def ask(self, *words):
-        """((seconds, processor seconds), value)."""
-        self.process.stdin.write("\t".join(str(w) for w in words) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"{words}: no answer")
-        wall, cpu, value = line.split()
-        return (float(wall), float(cpu)), float(value)
 
 
 class Theirs:
@@ -140,12 +123,6 @@ def flops(c, batch):
     return total[0] * batch, [(shape, f * batch) for shape, f in convs]
 
 
-def timed(work):
-    wall, cpu = time.perf_counter(), time.process_time()
-    value = work()
-    return (time.perf_counter() - wall, time.process_time() - cpu), value
-
-
 def rounds(sides, pairs, unit):
     """Every side once a round, the order turned; (seconds, processor seconds) a unit of work."""
     names = list(sides)
@@ -191,7 +168,6 @@ def steps(name, ours, theirs, options):
 
 def ceiling(name, ours, options, times):
     c, batch, _ = NETS[name]
-    clock = 1 if options.processor else 0
     total, convs = flops(c, batch)
     shapes = {}
     for shape, f in convs:
@@ -204,21 +180,17 @@ def ceiling(name, ours, options, times):
         for r in range(3):
             spent = 0.0
             for (a, b, side, k, stride), (n, f) in shapes.items():
-                again = max(1, int(2e9 / (3 * f / n)))
-                words = ("conv", kind, batch, a, b, side * stride, k, stride)
-                ours.ask(*words, 1)
-                seconds = ours.ask(*words, again + 1)[0][clock] - ours.ask(*words, 1)[0][clock]
-                seconds = max(seconds / again, 1e-9)
+                again = max(3, int(1e10 / (3 * f / n)))
+                seconds = ours.ask("conv", kind, batch, a, b, side * stride, k, stride, again)[1]
                 best = max(best, 3 * f / n / seconds)
                 spent += n * seconds
             sums.append(3 * sum(f for _, f in shapes.values()) / spent)
         own = statistics.median(sums)
-        ours.ask("gemm", kind, 2048, 1)
-        gemm = max(2 * 2048 ** 3 * 3 / ours.ask("gemm", kind, 2048, 3)[0][clock] for _ in range(3))
+        gemm = max(2 * 2048 ** 3 / ours.ask("gemm", kind, 2048, 3)[1] for _ in range(3))
         print(f"{name} ceilings, {kind}: {own / 1e9:.0f} GFLOP/s over the network's own convolutions one by one ({min(sums) / 1e9:.0f} to "
               f"{max(sums) / 1e9:.0f}), {best / 1e9:.0f} its best one, {gemm / 1e9:.0f} 2048-cubed GEMM")
         if times and kind in times:
-            rate = 3 * total / statistics.median(x[clock] for x in times[kind])
+            rate = 3 * total / statistics.median(x[0] for x in times[kind])
             print(f"{name} step, {kind}: {rate / 1e9:.0f} GFLOP/s = {100 * rate / own:.0f} % of its convolutions' ceiling, {100 * rate / gemm:.0f} % of GEMM's")
     sys.stdout.flush()
 
@@ -233,7 +205,6 @@ def main():
     parser.add_argument("--steps", type=int, help="steps a round")
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--processor", action="store_true", help="ceilings and shares by processor time: for a machine that others use, with one thread")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     ours = Ours(options.ours, options.threads)

@@ -38,6 +38,7 @@ internal static class Commands
             Evaluate(),
             Report(),
             StudyCommand.Create(),
+            ProfileCommand.Create(),
             VerifyCommand.Create(),
             Doctor(),
             new HelpOption(),
@@ -47,6 +48,10 @@ internal static class Commands
     private static Command Demo()
     {
         var shared = new SharedOptions();
+        var canvas = new Option<bool>("--canvas")
+        {
+            Description = "The style half: a small text-to-image model of drawn pictures unlearns a style (preset canvas-mini).",
+        };
         var command = new Command(
             "demo",
             """
@@ -54,8 +59,11 @@ internal static class Commands
 
             Example:  dimum demo --set seed=2 --set unlearn.class=7
             """
-        );
-        return shared.On(command, parse => Verbs.Run("digits", shared.Read(parse), dryRun: false));
+        )
+        {
+            canvas,
+        };
+        return shared.On(command, parse => Verbs.Run(parse.GetValue(canvas) ? "canvas-mini" : "digits", shared.Read(parse), dryRun: false));
     }
 
     private static Command RunFile()

@@ -37,7 +37,17 @@ internal static class Guarded
             );
             return 2;
         }
+        catch (Exception e) when (InLibtorch(e) is { } failure)
+        {
+            Console.Error.WriteLine(
+                $"dimum: libtorch failed: {failure} What is finished is kept; the same command goes on from there. If it fails again at the same place, please report it."
+            );
+            return 1;
+        }
     }
+
+    // TorchSharp's other exceptions of libtorch are of this kind too; each tells more than a stack trace.
+    private static string? InLibtorch(Exception e) => e is ExternalException ? e.Message.Split('\n')[0].Trim() : null;
 
     private static Exception? LoadFailure(Exception? e)
     {

@@ -1,4 +1,11 @@
+using DiMum;
 using DiMum.Cli;
 
-DiMum.NativeHeap.Keep();
+if (NativeSettings.Wanted(args))
+{
+    NativeSettings.Ensure();
+    NativeHeap.Keep();
+    LibtorchLog.ErrorsOnly();
+}
+
 return Commands.Invoke(args);

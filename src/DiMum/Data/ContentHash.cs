@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace DiMum.Data;
 
-/// <summary>What a data set holds, as a short name: two runs saw the same data exactly when these agree.</summary>
+/// <summary>What a data set or a file holds, as a name: two runs saw the same exactly when these agree.</summary>
 public static class ContentHash
 {
     private const long ChunkImages = 4096;
@@ -26,6 +26,16 @@ public static class ContentHash
         }
         AddWords(hash, data.LabelArray());
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+    }
+
+    /// <summary>All 64 lower-case hexadecimal digits of a file's SHA-256.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="what">What it is to the user, for messages.</param>
+    /// <exception cref="UserError">It can't be read.</exception>
+    internal static string OfFile(string path, string what)
+    {
+        using var stream = InputFile.Open(path, what);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 
     private static void AddWords(IncrementalHash hash, long[] words)

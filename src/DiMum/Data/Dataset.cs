@@ -73,6 +73,13 @@ public sealed class Dataset : IDisposable
         return new Dataset(name, Images.index_select(0, index), Labels.index_select(0, index), ClassNames);
     }
 
+    /// <summary>Every k-th image from the first, k = ⌊N/<paramref name="about"/>⌋ but at least 1.</summary>
+    public Dataset Spread(string name, int about)
+    {
+        var every = Math.Max(1, (int)Count / about);
+        return Take(name, [.. Enumerable.Range(0, (int)Count).Where(i => i % every == 0).Select(i => (long)i)]);
+    }
+
     /// <summary>The same images under other labels; shares their memory and must be disposed of before it.</summary>
     /// <param name="name">Of the result.</param>
     /// <param name="labelOf">From label to label.</param>

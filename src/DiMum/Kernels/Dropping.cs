@@ -13,6 +13,8 @@ namespace DiMum.Kernels;
 /// <param name="Key">Of this dropout at this step.</param>
 internal readonly record struct Dropping(double Share, uint Key)
 {
+    private const int Piece = 1 << 14; // elements that one thread fills at once
+
     public float Scale => (float)(1 / (1 - Share));
 
     private uint Threshold => (uint)Math.Min(uint.MaxValue, Math.Round(Share * 4294967296.0));
@@ -38,10 +40,19 @@ internal readonly record struct Dropping(double Share, uint Key)
     public Tensor Of(long[] shape)
     {
         var factors = empty(shape, ScalarType.Float32);
-        var values = new Raw(factors, ScalarType.Float32).Floats;
-        for (var i = 0; i < values.Length; i++)
-            values[i] = Hash((uint)i * 0x9E3779B9u + Key) >= Threshold ? Scale : 0;
+        var raw = new Raw(factors, ScalarType.Float32);
+        var (drop, all) = (this, raw.Floats.Length);
+        Threads.Each((all + Piece - 1) / Piece, Piece, piece => drop.Fill(raw.Floats, piece * Piece, Math.Min(all, (piece + 1) * Piece)));
         return factors;
+    }
+
+    private void Fill(Span<float> factors, int from, int to)
+    {
+        var i = from;
+        for (; i + Lanes.Count <= to; i += Lanes.Count)
+            Factors(Vector512<uint>.Indices + Vector512.Create((uint)i)).StoreUnsafe(ref factors[i]);
+        for (; i < to; i++)
+            factors[i] = Hash((uint)i * 0x9E3779B9u + Key) >= Threshold ? Scale : 0;
     }
 
     private static uint Hash(uint x)

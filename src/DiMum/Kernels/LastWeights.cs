@@ -24,8 +24,12 @@ internal static class LastWeights
     /// <summary>The copy, shape [O,I,kh,kw]; differentiable once.</summary>
     /// <param name="weight">float32.</param>
     /// <param name="type">float32 or bfloat16.</param>
-    public static Tensor Of(Tensor weight, ScalarType type) =>
-        is_grad_enabled() && weight.requires_grad ? Node.apply(weight, type) : Forward(weight, type);
+    public static Tensor Of(Tensor weight, ScalarType type)
+    {
+        if (!Takes(weight) || type is not (ScalarType.Float32 or ScalarType.BFloat16))
+            throw new ArgumentException($"no channels-last copy in {type} of {weight.dtype} weights [{string.Join(',', weight.shape)}]");
+        return is_grad_enabled() && weight.requires_grad ? Node.apply(weight, type) : Forward(weight, type);
+    }
 
     private static Tensor Forward(Tensor weight, ScalarType type)
     {

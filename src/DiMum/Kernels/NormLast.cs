@@ -38,13 +38,21 @@ internal static class NormLast
         bool toFloat = false
     )
     {
-        var (batch, c) = (x.shape[0], x.shape[1]);
-        if (!Takes(x) || c % groups != 0 || weight.numel() != c || bias.numel() != c || (shift is not null && shift.numel() != batch * c))
+        var (n, own) = (x.shape, x.dtype);
+        if (
+            n.Length != 4
+            || own is not (ScalarType.Float32 or ScalarType.BFloat16)
+            || n[1] % Lanes.Count != 0
+            || n[1] % groups != 0
+            || weight.numel() != n[1]
+            || bias.numel() != n[1]
+            || (shift is not null && shift.numel() != n[0] * n[1])
+        )
             throw new ArgumentException(
-                $"{groups} groups, {weight.numel()} weights, {bias.numel()} biases and {shift?.numel() ?? 0} shifts do not fit [{string.Join(',', x.shape)}]"
+                $"{groups} groups, {weight.numel()} weights, {bias.numel()} biases and {shift?.numel() ?? 0} shifts do not fit {own} [{string.Join(',', n)}]"
             );
-        var type = toFloat ? ScalarType.Float32 : x.dtype;
-        var shape = new NormShape((int)batch, (int)c, (int)groups, (int)(x.shape[2] * x.shape[3]), (float)epsilon);
+        var (batch, type) = (n[0], toFloat ? ScalarType.Float32 : own);
+        var shape = new NormShape((int)batch, (int)n[1], (int)groups, (int)(n[2] * n[3]), (float)epsilon);
         if (shift is not null && shift.dtype != ScalarType.Float32)
             shift = shift.to(ScalarType.Float32);
         shift = shift?.contiguous();
@@ -54,13 +62,21 @@ internal static class NormLast
         return Forward(x, shape, weight, bias, shift, after, type, moments);
     }
 
-    /// <summary>Whether x is [B,C,H,W] in that layout.</summary>
+    /// <summary>Whether x is [B,C,H,W] in that layout; the stride of a side of 1 says nothing.</summary>
     public static bool IsLast(Tensor x)
     {
-        if (x.dim() != 4)
+        var n = x.shape;
+        if (n.Length != 4)
             return false;
-        using var rows = x.permute(0, 2, 3, 1);
-        return rows.is_contiguous();
+        var (strides, step) = (x.stride(), 1L);
+        foreach (var axis in (ReadOnlySpan<int>)[1, 3, 2, 0])
+        {
+            if (n[axis] != 1 && strides[axis] != step)
+                return false;
+            step *= n[axis];
+        }
+
+        return true;
     }
 
     private static Tensor Empty(Tensor like, ScalarType type)

@@ -38,30 +38,52 @@ public static class ClassifierTraining
     )
     {
         using var adam = new Adam(classifier.Parameters);
-        var rate = new LearningRate(settings.Rate, RateDecay.Cosine, Math.Max(1, settings.Iterations / 20));
-        var reader = Pairing.Train(train).Read(seed);
-        for (var step = 0; step < settings.Iterations; step++)
+        var rate = Fitting.Course(settings.Rate, settings.Iterations);
+        void Apply(int step)
         {
-            cancel.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
-            var (bytes, labels) = reader.Batch(step, settings.BatchSize);
-            using var generator = seed.At("augment", step).Generator();
-            var images = Augment(Pixels.ToModel(bytes), settings, generator);
-            classifier.Parameters.ZeroGradient();
-            var loss = functional.cross_entropy(classifier.Forward(images).Logits, labels);
-            loss.backward();
             GradientTransform.Clip(classifier.Parameters.Gradient, 1);
             var lr = rate.At(step, settings.Iterations);
             using (no_grad())
                 classifier.Parameters.Values.mul_(1 - lr * settings.WeightDecay);
             adam.Step(lr);
-            onStep?.Invoke(step + 1, loss.detach().item<float>());
         }
+
+        var loss = CrossEntropy(x => classifier.Forward(x).Logits, train, settings, seed);
+        Fitting.Run([classifier.Parameters], settings.Iterations, loss, Apply, onStep, cancel);
+    }
+
+    /// <summary>The loss of each step over shuffled, augmented batches.</summary>
+    /// <param name="logits">[B,K] of images [B,C,H,W], in training mode.</param>
+    /// <param name="train">The images.</param>
+    /// <param name="settings">Batch size and augmentation.</param>
+    /// <param name="seed">Of order and augmentation.</param>
+    internal static Func<int, Tensor> CrossEntropy(
+        Func<Tensor, Tensor> logits,
+        Dataset train,
+        ClassifierTrainingSettings settings,
+        Seed seed
+    )
+    {
+        var reader = Pairing.Train(train).Read(seed);
+        return step =>
+        {
+            var (bytes, labels) = reader.Batch(step, settings.BatchSize);
+            using var generator = seed.At("augment", step).Generator();
+            var images = Augment(Pixels.ToModel(bytes), settings, generator);
+            return functional.cross_entropy(logits(images), labels);
+        };
     }
 
     /// <summary>Predicted labels, int64 [N], of float images [N,C,H,W] in [−1, 1].</summary>
     public static long[] Predict(IImageClassifier classifier, Tensor images, int batch = 500) =>
         Batches(images, batch, x => classifier.Forward(x).Logits.argmax(1).cpu().data<long>().ToArray()).SelectMany(p => p).ToArray();
+
+    /// <summary>The k best labels of each of float images [N,C,H,W] in [−1, 1], best first.</summary>
+    public static long[][] Best(IImageClassifier classifier, Tensor images, int k, int batch = 500) =>
+        [
+            .. Batches(images, batch, x => classifier.Forward(x).Logits.topk(k, 1).indexes.contiguous().cpu().data<long>().ToArray())
+                .SelectMany(best => best.Chunk(k)),
+        ];
 
     /// <summary>Features of float images as float64 rows, batch by batch: [b,d] each.</summary>
     public static IEnumerable<double[,]> Features(IImageClassifier classifier, Tensor images, int batch = 500) =>
@@ -97,7 +119,7 @@ public static class ClassifierTraining
         return Batches(images, batch, Right).Sum();
     }
 
-    internal static Tensor Augment(Tensor x, ClassifierTrainingSettings settings, Generator generator)
+    private static Tensor Augment(Tensor x, ClassifierTrainingSettings settings, Generator generator)
     {
         var size = (int)x.shape[0];
         if (settings.Flip)

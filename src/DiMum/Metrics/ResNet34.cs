@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using DiMum.Checkpoints;
+using DiMum.Data;
 using DiMum.Nets;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -127,8 +127,15 @@ public sealed class ResNet34 : IImageClassifier
     {
         using var none = no_grad();
         using var scope = NewDisposeScope();
-        var features = cat([.. x.split(AtOnce).Select(part => Pooled(part.contiguous(), training: false))]); // [B,512]
+        var features = cat([.. x.split(AtOnce).Select(Features)]); // [B,512]
         return (features.MoveToOuterDisposeScope(), Logits(features).MoveToOuterDisposeScope());
+    }
+
+    // A scope a part: the maps of one are gone before the next.
+    private Tensor Features(Tensor part)
+    {
+        using var scope = NewDisposeScope();
+        return Pooled(part.contiguous(), training: false).MoveToOuterDisposeScope();
     }
 
     /// <summary>Logits [B,K] with batch statistics, to train on; running statistics move by a tenth.</summary>
@@ -196,13 +203,10 @@ public sealed class ResNet34 : IImageClassifier
         );
     }
 
-    private static UserError Bad(string path, string why)
-    {
-        using var stream = File.OpenRead(path);
-        var hash = Convert.ToHexStringLower(SHA256.HashData(stream));
-        return new(
+    private static UserError Bad(string path, string why) =>
+        new(
             $"{Path.GetFullPath(path)}: {why}; expected ResNet-34's weights as torchvision publishes them "
-                + $"(resnet34-b627a593.pth from download.pytorch.org/models, its SHA-256 begins with b627a593), this file's SHA-256 is {hash}"
+                + "(resnet34-b627a593.pth from download.pytorch.org/models, its SHA-256 begins with b627a593), "
+                + $"this file's SHA-256 is {ContentHash.OfFile(path, "ResNet-34's weights")}"
         );
-    }
 }

@@ -1,9 +1,6 @@
 using DiMum.Data;
 using DiMum.Diffusion;
 using DiMum.Optimization;
-using TorchSharp;
-using static TorchSharp.torch;
-using static TorchSharp.torch.nn;
 
 namespace DiMum.Metrics;
 
@@ -34,21 +31,13 @@ public static class ResNetTraining
         var adam = new AdamSettings(WeightDecay: settings.WeightDecay);
         using var body = new Adam(network.Body, adam);
         using var head = new Adam(network.Head, adam);
-        var reader = Pairing.Train(train).Read(seed);
-        for (var step = 0; step < settings.Iterations; step++)
+        void Apply(int step)
         {
-            cancel.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
-            var (bytes, labels) = reader.Batch(step, settings.BatchSize);
-            using var generator = seed.At("augment", step).Generator();
-            var images = ClassifierTraining.Augment(Pixels.ToModel(bytes), settings, generator);
-            network.Body.ZeroGradient();
-            network.Head.ZeroGradient();
-            var loss = functional.cross_entropy(network.Training(images), labels);
-            loss.backward();
             body.Step(settings.Rate / HeadOverBody);
             head.Step(settings.Rate);
-            onStep?.Invoke(step + 1, loss.detach().item<float>());
         }
+
+        var loss = ClassifierTraining.CrossEntropy(network.Training, train, settings, seed);
+        Fitting.Run([network.Body, network.Head], settings.Iterations, loss, Apply, onStep, cancel);
     }
 }

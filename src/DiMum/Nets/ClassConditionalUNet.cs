@@ -105,10 +105,13 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
     }
 
     /// <summary>The number of parameters of a network of this shape, without making one.</summary>
-    public static long CountParameters(UNetConfig config)
+    public static long CountParameters(UNetConfig config) => Declared(config).Sum(p => p.Count);
+
+    /// <summary>The parameters of a network of this shape, without making one.</summary>
+    public static IReadOnlyList<Parameter> Declared(UNetConfig config)
     {
         _ = new ClassConditionalUNet(config, out var declared);
-        return declared.All.Sum(p => p.Count);
+        return declared.All;
     }
 
     public UNetConfig Config { get; }
@@ -121,6 +124,12 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
 
     /// <summary>What the layers between input and output convolution compute in.</summary>
     public Precision Precision { get; set; }
+
+    /// <summary>
+    /// Whether the layers in between work on [B,H,W,C] in memory; null, the default, is in bfloat16 alone. In float32 oneDNN's convolutions gain little
+    /// by it, and add up each output in one chain, which rounds two to three times as much.
+    /// </summary>
+    internal bool? ChannelsLast { get; set; }
 
     /// <summary>Sees every layer's output under the layer's name, for verification; null in normal use.</summary>
     internal Action<string, Tensor>? Tap
@@ -135,8 +144,9 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
         var dropping = Training ? dropout : null;
         var compute = Precision == Precision.Bf16 && x.dtype == ScalarType.Float32 ? ScalarType.BFloat16 : x.dtype;
         var embedding = Embedding(t, condition, x.dtype).to(compute); // [B,8·ch]
+        root.Into.ChannelsLast = false;
         var h = input.Forward(x).to(compute);
-        if (LaysLast(h))
+        if (root.Into.ChannelsLast = LaysLast(h))
             h = NormLast.Layout(h);
         var skips = new Stack<Tensor>([h]);
         foreach (var level in down)
@@ -167,11 +177,13 @@ public sealed class ClassConditionalUNet : ITrainableDenoiser
                 h = level.Up.Forward(h);
         }
 
-        return output.Forward(outputNorm.ForwardSilu(h, toFloat: compute != x.dtype)).contiguous().MoveToOuterDisposeScope();
+        h = output.Forward(outputNorm.ForwardSilu(h, toFloat: compute != x.dtype));
+        return (root.Into.ChannelsLast ? h.contiguous() : h).MoveToOuterDisposeScope();
     }
 
-    // Channels last from here on, where every width suits the kernels and nobody looks at single layers.
-    private bool LaysLast(Tensor h) => root.Into.Tap is null && Config.Channels % 16 == 0 && NormSilu.Takes(h);
+    // Where every width suits the kernels and nobody looks at single layers.
+    private bool LaysLast(Tensor h) =>
+        (ChannelsLast ?? h.dtype == ScalarType.BFloat16) && root.Into.Tap is null && Config.Channels % 16 == 0 && NormSilu.Takes(h);
 
     /// <summary>sin and cos of t·10000^(−i/(ch/2−1)), i = 0…ch/2−1: [B,ch]. Frequencies in float64, rounded once.</summary>
     public static Tensor TimeFeatures(Tensor t, long channels, ScalarType dtype)

@@ -18,6 +18,15 @@ public sealed record ParameterScope(ParameterDeclarations Into, string Prefix = 
         Into.Tap?.Invoke(Prefix, output);
         return output;
     }
+
+    /// <summary>Whether somebody watches modules begin and end.</summary>
+    internal bool Probed => Into.Probe is not null;
+
+    /// <summary>Tells the probe, if there is one, that this module begins; what it then works on.</summary>
+    internal Tensor Begin(Tensor input) => Into.Probe is { } probe ? probe.Begin(Prefix, input) : input;
+
+    /// <summary>Tells the probe, if there is one, that this module ends; its result.</summary>
+    internal Tensor End(Tensor output, Work work = default) => Into.Probe is { } probe ? probe.End(output, work) : output;
 }
 
 /// <summary>y = W x + b, or W x where there is no bias.</summary>
@@ -27,7 +36,11 @@ public sealed class Linear(ParameterScope scope, long from, long to, bool withBi
     private readonly Parameter? bias = withBias ? scope.Declare("bias", Init.FanIn(from), to) : null;
 
     /// <summary>[…,from] → […,to].</summary>
-    public Tensor Forward(Tensor x) => scope.Seen(functional.linear(x, weight.In(x.dtype), bias?.In(x.dtype)));
+    public Tensor Forward(Tensor x)
+    {
+        x = scope.Begin(x);
+        return scope.End(scope.Seen(functional.linear(x, weight.In(x.dtype), bias?.In(x.dtype))), Work.Linear(from));
+    }
 }
 
 /// <summary>Normalisation over the last axis, with scale and shift.</summary>
@@ -36,7 +49,8 @@ public sealed class LayerNorm(ParameterScope scope, long channels, double epsilo
     private readonly Parameter weight = scope.Declare("weight", Init.Ones, channels);
     private readonly Parameter bias = scope.Declare("bias", Init.Zeros, channels);
 
-    public Tensor Forward(Tensor x) => scope.Seen(functional.layer_norm(x, [channels], weight.Value, bias.Value, epsilon));
+    public Tensor Forward(Tensor x) =>
+        scope.End(scope.Seen(functional.layer_norm(scope.Begin(x), [channels], weight.Value, bias.Value, epsilon)));
 }
 
 /// <summary>A table of <paramref name="count"/> vectors, looked up by index.</summary>
@@ -62,12 +76,11 @@ public sealed class Conv(ParameterScope scope, long from, long to, long kernel, 
     private readonly long moreOut = Missing(to, 16);
 
     /// <summary>[B,from,H,W] → [B,to,H',W'].</summary>
-    public Tensor Forward(Tensor x) => scope.Seen(Convolve(x));
+    public Tensor Forward(Tensor x) => scope.End(scope.Seen(Convolve(scope.Begin(x))), Work.Conv(from, kernel));
 
     private Tensor Convolve(Tensor x)
     {
-        var last =
-            kernel > 1 && moreIn + moreOut == 0 && LastWeights.Takes(weight.Value) && x.dtype != ScalarType.Float64 && NormLast.IsLast(x);
+        var last = kernel > 1 && moreIn + moreOut == 0 && scope.Into.ChannelsLast && LastWeights.Takes(weight.Value);
         var (w, b) = (last ? LastWeights.Of(weight.Value, x.dtype) : weight.In(x.dtype), bias.In(x.dtype));
         if (kernel == 1 || moreIn + moreOut == 0 || x.device_type != DeviceType.CPU || x.dtype == ScalarType.Float64)
             return functional.conv2d(x, w, b, strides: [stride, stride], padding: [padding, padding]);
@@ -91,10 +104,15 @@ public sealed class Norm(ParameterScope scope, long channels, long groups, doubl
     private readonly Parameter bias = scope.Declare("bias", Init.Zeros, channels);
 
     /// <summary>Statistics in float32 at least; the result in x's precision.</summary>
-    public Tensor Forward(Tensor x) =>
-        Alone && NormLast.Takes(x)
-            ? NormLast.Apply(x, groups, weight.Value, bias.Value, null, epsilon, new(Silu: false, default))
-            : scope.Seen(Normalised(x).to(x.dtype));
+    public Tensor Forward(Tensor x)
+    {
+        x = scope.Begin(x);
+        return scope.End(
+            scope.Into.ChannelsLast && NormLast.Takes(x)
+                ? NormLast.Apply(x, groups, weight.Value, bias.Value, null, epsilon, new(Silu: false, default))
+                : scope.Seen(Normalised(x).to(x.dtype))
+        );
+    }
 
     /// <summary>Dropout(SiLU(GN(x + e))), SiLU being x·sigmoid(x). One kernel on CPU, unless somebody looks at what lies between.</summary>
     /// <param name="x">[B,C,H,W].</param>
@@ -103,8 +121,9 @@ public sealed class Norm(ParameterScope scope, long channels, long groups, doubl
     /// <param name="toFloat">Whether the result is float32 where x is bfloat16.</param>
     internal Tensor ForwardSilu(Tensor x, Tensor? shift = null, Dropping drop = default, bool toFloat = false)
     {
-        if (Alone && NormLast.Takes(x))
-            return NormLast.Apply(x, groups, weight.Value, bias.Value, shift, epsilon, new(Silu: true, drop), toFloat);
+        x = scope.Begin(x);
+        if (scope.Into.ChannelsLast && NormLast.Takes(x))
+            return scope.End(NormLast.Apply(x, groups, weight.Value, bias.Value, shift, epsilon, new(Silu: true, drop), toFloat));
         using var inside = NewDisposeScope();
         if (shift is not null)
             x = x + shift.unsqueeze(-1).unsqueeze(-1); // [B,C,1,1]
@@ -112,7 +131,7 @@ public sealed class Norm(ParameterScope scope, long channels, long groups, doubl
             Alone && NormSilu.Takes(x)
                 ? NormSilu.Apply(x, groups, weight.Value, bias.Value, epsilon, toFloat)
                 : functional.silu(scope.Seen(Normalised(x))).to(toFloat && x.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : x.dtype);
-        return (drop.Share > 0 ? y * drop.Of(y.shape).to(y.dtype) : y).MoveToOuterDisposeScope();
+        return scope.End(drop.Share > 0 ? y * drop.Of(y.shape).to(y.dtype) : y).MoveToOuterDisposeScope();
     }
 
     private bool Alone => scope.Into.Tap is null;

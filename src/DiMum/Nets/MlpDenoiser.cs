@@ -73,10 +73,13 @@ public sealed class MlpDenoiser : ITrainableDenoiser
     }
 
     /// <summary>The number of parameters of a network of this shape, without making one.</summary>
-    public static long CountParameters(MlpConfig config)
+    public static long CountParameters(MlpConfig config) => Declared(config).Sum(p => p.Count);
+
+    /// <summary>The parameters of a network of this shape, without making one.</summary>
+    public static IReadOnlyList<Parameter> Declared(MlpConfig config)
     {
         _ = new MlpDenoiser(config, out var declared);
-        return declared.All.Sum(p => p.Count);
+        return declared.All;
     }
 
     public MlpConfig Config { get; }

@@ -52,6 +52,12 @@ public sealed class ParameterDeclarations
     /// <summary>Sees every layer's output under the layer's name, for verification; null in normal use.</summary>
     internal Action<string, Tensor>? Tap { get; set; }
 
+    /// <summary>Watches modules begin and end, for profiling; null in normal use.</summary>
+    internal IModuleProbe? Probe { get; set; }
+
+    /// <summary>Whether the layers are given [B,C,H,W] that lie channels last in memory, and may use the kernels for that.</summary>
+    internal bool ChannelsLast { get; set; }
+
     /// <summary>Declares a parameter; order of declaration is order in the vector and in checkpoints.</summary>
     public Parameter Declare(string name, Init init, params long[] shape)
     {
@@ -70,6 +76,7 @@ public sealed class ParameterDeclarations
 public sealed class ParameterVector : IDisposable
 {
     private readonly Dictionary<string, Parameter> byName;
+    private readonly ParameterDeclarations declarations;
     private readonly Tensor? gradient;
 
     /// <summary>Gives the declared parameters memory and values.</summary>
@@ -86,6 +93,7 @@ public sealed class ParameterVector : IDisposable
         bool frozen = false
     )
     {
+        this.declarations = declarations;
         Entries = declarations.All;
         byName = Entries.ToDictionary(p => p.Name);
         foreach (var p in Entries)
@@ -117,6 +125,12 @@ public sealed class ParameterVector : IDisposable
     public IReadOnlyList<Parameter> Entries { get; }
 
     public Parameter this[string name] => byName[name];
+
+    /// <summary>Watches the network's modules begin and end, for profiling; null in normal use.</summary>
+    internal IModuleProbe? Probe
+    {
+        set => declarations.Probe = value;
+    }
 
     /// <summary>Copies θ from a flat vector of the same length.</summary>
     public void Load(Tensor flat)

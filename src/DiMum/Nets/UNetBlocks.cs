@@ -55,13 +55,14 @@ internal sealed class ResBlock
     public Tensor Forward(Tensor x, Tensor embedding, DropoutKeys? training)
     {
         using var inside = NewDisposeScope(); // what autograd does not keep is freed here, and its memory used again
+        x = scope.Begin(x);
         var h = conv1.Forward(norm1.ForwardSilu(x));
         var drops = training is not null && dropout > 0;
-        var onCpu = h.device_type == DeviceType.CPU;
-        h = norm2.ForwardSilu(h, project.Forward(embedding), drops && onCpu ? new(dropout, training!.Next()) : default);
+        var onCpu = drops && h.device_type == DeviceType.CPU;
+        h = norm2.ForwardSilu(h, project.Forward(embedding), onCpu ? new(dropout, training!.Next()) : default);
         if (drops && !onCpu) // from the global generator, seeded per step: a CUDA generator of one's own can't be made
             h = functional.dropout(h, dropout, training: true);
-        return scope.Seen((shortcut is null ? x : shortcut.Forward(x)) + conv2.Forward(h)).MoveToOuterDisposeScope();
+        return scope.End(scope.Seen((shortcut is null ? x : shortcut.Forward(x)) + conv2.Forward(h))).MoveToOuterDisposeScope();
     }
 }
 
@@ -73,15 +74,19 @@ internal sealed class Attention(ParameterScope scope, long channels, UNetConfig 
     private readonly Conv key = new(scope.Sub("k"), channels, channels, 1);
     private readonly Conv value = new(scope.Sub("v"), channels, channels, 1);
     private readonly Conv output = new(scope.Sub("proj_out"), channels, channels, 1);
+    private readonly ParameterScope mixing = scope.Sub("softmax");
 
     public Tensor Forward(Tensor x)
     {
         using var inside = NewDisposeScope();
+        x = scope.Begin(x);
         var (b, c, h, w) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3]);
         var n = norm.Forward(x);
         Tensor Tokens(Conv conv) => conv.Forward(n).flatten(2).transpose(1, 2); // [B,HW,C]
-        var mixed = functional.scaled_dot_product_attention(Tokens(query), Tokens(key), Tokens(value)); // [B,HW,C]
-        return scope.Seen(x + output.Forward(mixed.transpose(1, 2).reshape(b, c, h, w))).MoveToOuterDisposeScope();
+        var (q, k, v) = (Tokens(query), Tokens(key), Tokens(value));
+        var mixed = functional.scaled_dot_product_attention(mixing.Begin(q), k, v); // [B,HW,C]
+        mixed = mixing.End(mixed, Work.Attention(h * w));
+        return scope.End(scope.Seen(x + output.Forward(mixed.transpose(1, 2).reshape(b, c, h, w)))).MoveToOuterDisposeScope();
     }
 }
 
@@ -90,7 +95,7 @@ internal sealed class Downsample(ParameterScope scope, long channels)
 {
     private readonly Conv conv = new(scope.Sub("conv"), channels, channels, 3, stride: 2);
 
-    public Tensor Forward(Tensor x) => scope.Seen(conv.Forward(functional.pad(x, [0, 1, 0, 1])));
+    public Tensor Forward(Tensor x) => scope.End(scope.Seen(conv.Forward(functional.pad(scope.Begin(x), [0, 1, 0, 1]))));
 }
 
 /// <summary>Doubles H and W by nearest neighbour, then a 3×3 convolution.</summary>
@@ -99,5 +104,5 @@ internal sealed class Upsample(ParameterScope scope, long channels)
     private readonly Conv conv = new(scope.Sub("conv"), channels, channels, 3, padding: 1);
 
     public Tensor Forward(Tensor x) =>
-        scope.Seen(conv.Forward(functional.interpolate(x, scale_factor: [2, 2], mode: InterpolationMode.Nearest)));
+        scope.End(scope.Seen(conv.Forward(functional.interpolate(scope.Begin(x), scale_factor: [2, 2], mode: InterpolationMode.Nearest))));
 }

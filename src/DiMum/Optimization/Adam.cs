@@ -17,7 +17,8 @@ public sealed class Adam : IDisposable
 {
     private readonly ParameterVector parameters;
     private readonly AdamSettings settings;
-    private readonly Tensor denominator; // scratch, [n]
+    private const long Piece = 1 << 24; // elements stepped at once, so that scratch stays small beside a large vector
+    private readonly Tensor scratch; // [min(n, Piece)]
 
     public Adam(ParameterVector parameters, AdamSettings? settings = null)
     {
@@ -26,7 +27,8 @@ public sealed class Adam : IDisposable
         using var none = no_grad();
         FirstMoment = zeros_like(parameters.Values).DetachFromDisposeScope();
         SecondMoment = zeros_like(parameters.Values).DetachFromDisposeScope();
-        denominator = empty_like(parameters.Values).DetachFromDisposeScope();
+        using var first = parameters.Values.narrow(0, 0, Math.Min(Piece, parameters.Count));
+        scratch = empty_like(first).DetachFromDisposeScope();
     }
 
     /// <summary>m, [n].</summary>
@@ -65,7 +67,8 @@ public sealed class Adam : IDisposable
 
         if (factor != 1)
             parameters.Gradient.mul_(factor);
-        Composite(rate);
+        for (long from = 0; from < parameters.Count; from += Piece)
+            Composite(rate, from, Math.Min(Piece, parameters.Count - from));
         average?.Update();
     }
 
@@ -82,23 +85,25 @@ public sealed class Adam : IDisposable
             average?.Rate ?? 0
         );
 
-    private void Composite(double rate)
+    private void Composite(double rate, long from, long count)
     {
-        var g = parameters.Gradient;
+        using var scope = NewDisposeScope();
+        Tensor Part(Tensor whole) => whole.narrow(0, from, count);
+        var (values, g, m, v) = (Part(parameters.Values), Part(parameters.Gradient), Part(FirstMoment), Part(SecondMoment));
         if (settings.WeightDecay != 0)
-            g = g.add(parameters.Values, alpha: settings.WeightDecay);
-        FirstMoment.mul_(settings.Beta1).add_(g, alpha: 1 - settings.Beta1);
-        SecondMoment.mul_(settings.Beta2).addcmul_(g, g, 1 - settings.Beta2);
+            g = g.add(values, alpha: settings.WeightDecay);
+        m.mul_(settings.Beta1).add_(g, alpha: 1 - settings.Beta1);
+        v.mul_(settings.Beta2).addcmul_(g, g, 1 - settings.Beta2);
         var correction1 = 1 - Math.Pow(settings.Beta1, Steps);
         var correction2 = 1 - Math.Pow(settings.Beta2, Steps);
-        denominator.copy_(SecondMoment).sqrt_().div_(Math.Sqrt(correction2)).add_(settings.Epsilon);
-        parameters.Values.addcdiv_(FirstMoment, denominator, -rate / correction1);
+        var denominator = scratch.narrow(0, 0, count).copy_(v).sqrt_().div_(Math.Sqrt(correction2)).add_(settings.Epsilon);
+        values.addcdiv_(m, denominator, -rate / correction1);
     }
 
     public void Dispose()
     {
         FirstMoment.Dispose();
         SecondMoment.Dispose();
-        denominator.Dispose();
+        scratch.Dispose();
     }
 }

@@ -21,10 +21,9 @@ internal static class Description
     public static IReadOnlyList<KeyValuePair<string, string>> Settings(Run run)
     {
         var e = run.Experiment;
-        using var model = run.Bench.NewNetwork("settings");
         var list = new List<KeyValuePair<string, string>>();
         void Add(string name, string value) => list.Add(new(name, value));
-        Add("network", $"{Workbench.Shape(model)}, {model.Parameters.Count:n0} parameters");
+        Add("network", run.Bench.NetworkText());
         Add(
             "diffusion",
             $"{run.Bench.Schedule.Name}, t {YamlRecord.Key($"{e.Diffusion.Times}")}, condition drop {Number(e.Diffusion.DropProbability)}"

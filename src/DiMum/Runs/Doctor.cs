@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
+using DiMum.Profiling;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -8,6 +8,9 @@ namespace DiMum.Runs;
 /// <summary>What this machine offers.</summary>
 public static class Doctor
 {
+    /// <summary>The environment variable that the runtime takes the size of its first generation from.</summary>
+    internal const string FirstGenerationVariable = "DOTNET_GCgen0size";
+
     /// <summary>Name/value pairs; a failure to load libtorch is one of them and says what to do.</summary>
     public static IReadOnlyList<KeyValuePair<string, string>> Examine()
     {
@@ -19,13 +22,9 @@ public static class Doctor
                 $"{RuntimeInformation.OSDescription}, {RuntimeInformation.RuntimeIdentifier}, {RuntimeInformation.FrameworkDescription}"
             ),
             new("cores", $"{Environment.ProcessorCount}"),
-            new(
-                "vector width",
-                Avx512F.IsSupported ? "AVX-512"
-                    : Avx2.IsSupported ? "AVX2"
-                    : "less than AVX2"
-            ),
+            new("vector width", Machine.Vectors),
             new("memory", $"{memory.TotalAvailableMemoryBytes / (1L << 20):n0} MiB for this process"),
+            new("first generation", FirstGeneration()),
         };
         try
         {
@@ -56,4 +55,9 @@ public static class Doctor
         list.Add(new("presets", string.Join(", ", Presets.Names)));
         return list;
     }
+
+    private static string FirstGeneration() =>
+        Environment.GetEnvironmentVariable(FirstGenerationVariable) is { } size
+            ? $"{size} bytes: collections are rare"
+            : $"the runtime's choice: TorchSharp can lose a scalar to a collection; set {FirstGenerationVariable}=0x10000000";
 }

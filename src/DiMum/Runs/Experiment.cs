@@ -37,6 +37,7 @@ public sealed record Experiment
     public UnlearnSettings Unlearn { get; init; } = new();
     public AttackSettings Attack { get; init; } = new();
     public EvaluateSettings Evaluate { get; init; } = new();
+    public CanvasSettings Canvas { get; init; } = new();
 
     /// <summary>The method of that label, or the first of that name.</summary>
     /// <exception cref="UserError">There is none.</exception>
@@ -51,7 +52,7 @@ public sealed record Experiment
 /// <summary>Which images.</summary>
 public sealed record DataSettings
 {
-    /// <summary>digits or mixture (built in), cifar10, mnist, fashion-mnist or image-folder.</summary>
+    /// <summary>digits, mixture and mini-canvas (built in), unlearn-canvas (planned only), cifar10, mnist, fashion-mnist or image-folder.</summary>
     public string Name { get; init; } = "digits";
 
     /// <summary>Folder of the files; what is built in needs none.</summary>

@@ -1,4 +1,3 @@
-using System.Reflection;
 using YamlDotNet.RepresentationModel;
 
 namespace DiMum.Runs;
@@ -20,15 +19,7 @@ public static class MethodPresets
     }
 
     /// <summary>Data sets that have one.</summary>
-    public static IReadOnlyList<string> Names { get; } =
-    [
-        .. Assembly
-            .GetExecutingAssembly()
-            .GetManifestResourceNames()
-            .Where(n => n.StartsWith(Prefix, StringComparison.Ordinal))
-            .Select(n => Path.GetFileNameWithoutExtension(n))
-            .Order(StringComparer.Ordinal),
-    ];
+    public static IReadOnlyList<string> Names { get; } = EmbeddedYaml.Names(Prefix);
 
     /// <summary>Every method and reading of a data set.</summary>
     /// <param name="data">One of <see cref="Names"/>.</param>
@@ -61,12 +52,7 @@ public static class MethodPresets
             );
     }
 
-    private static YamlMappingNode Tree(string data)
-    {
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream($"{Prefix}{data}.yaml")!;
-        using var reader = new StreamReader(stream);
-        return YamlRecord.Parse(reader.ReadToEnd(), $"method preset {data}");
-    }
+    private static YamlMappingNode Tree(string data) => YamlRecord.Parse(EmbeddedYaml.Text(Prefix, data), $"method preset {data}");
 
     private static YamlNode? At(YamlMappingNode map, string key) => map.Children.TryGetValue(new YamlScalarNode(key), out var v) ? v : null;
 

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text;
 using DiMum.Attacks;
 using DiMum.Data;
-using DiMum.Data.MiniCanvas;
 using DiMum.Nets;
 
 namespace DiMum.Runs;
@@ -42,6 +41,8 @@ public static class Plan
             + e.Unlearn.Methods.Sum(m => (long)m.Iterations)
             + (long)attacked.Count * e.Attack.Assumptions.Count * e.Attack.Iterations;
         text.Append(CultureInfo.InvariantCulture, $"# {steps:n0} training iterations in all; {Network(e)}\n");
+        if (e.Data.Name == Workbench.UnlearnCanvas)
+            text.Append(CanvasPlan.Describe(e));
         return text.ToString();
 
         void Line(string name, string what) => text.Append(CultureInfo.InvariantCulture, $"#   {name, -28} {what}\n");
@@ -51,11 +52,12 @@ public static class Plan
 
     private static string Network(Experiment e)
     {
+        if (e.Data.Name is "mini-canvas" or Workbench.UnlearnCanvas)
+            return CanvasPlan.Network(e);
         var (size, channels, classes) = e.Data.Name switch
         {
             "digits" => (e.Data.Size ?? 8, 1, 10),
             "mixture" => (1, 2, GaussianMixture.BuiltIn.Components),
-            "mini-canvas" => (e.Data.Size ?? 32, 3, MiniCanvasSet.Cells.Count),
             "cifar10" => (e.Data.Size ?? 32, 3, 10),
             "mnist" or "fashion-mnist" => (e.Data.Size ?? 28, 1, 10),
             _ => (e.Data.Size ?? 32, 3, 10),

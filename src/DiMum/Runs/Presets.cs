@@ -1,32 +1,15 @@
-using System.Reflection;
-using YamlDotNet.RepresentationModel;
-
 namespace DiMum.Runs;
 
 /// <summary>Experiments that come with the product, by name, and the reading of experiments from files, presets and <c>--set</c>.</summary>
 public static class Presets
 {
     private const string Prefix = "presets/";
-    private const string MethodPrefix = Prefix + "methods/"; // of MethodPresets
 
     /// <summary>Names of the built-in presets.</summary>
-    public static IReadOnlyList<string> Names { get; } =
-    [
-        .. Assembly
-            .GetExecutingAssembly()
-            .GetManifestResourceNames()
-            .Where(n => n.StartsWith(Prefix, StringComparison.Ordinal) && !n.StartsWith(MethodPrefix, StringComparison.Ordinal))
-            .Select(n => Path.GetFileNameWithoutExtension(n))
-            .Order(StringComparer.Ordinal),
-    ];
+    public static IReadOnlyList<string> Names { get; } = EmbeddedYaml.Names(Prefix);
 
     /// <summary>The YAML text of a preset.</summary>
-    public static string Text(string name)
-    {
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream($"{Prefix}{name}.yaml")!;
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd();
-    }
+    public static string Text(string name) => EmbeddedYaml.Text(Prefix, name);
 
     /// <summary>An experiment from a file or a preset's name, with <c>key=value</c> settings put over it.</summary>
     /// <param name="fileOrPreset">A YAML file; or, where no such file is, a preset (<c>cifar10-mini</c> or <c>presets/cifar10-mini.yaml</c>).</param>

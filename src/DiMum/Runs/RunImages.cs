@@ -36,16 +36,10 @@ internal static class RunImages
             {
                 var (file, average) = Weights(bench, keys, folder, model);
                 using var scope = NewDisposeScope();
-                using var network = bench.NewNetwork("checkpoint/init");
+                using var context = new StageContext(bench, Path.GetFullPath(folder), new SilentObserver(), cancel);
+                using var network = context.Subject.NewNetwork("checkpoint/init");
                 ModelFile.Read(file, network.Parameters, average);
-                var (images, asked) = Evaluator.RetainedImages(
-                    bench.Experiment,
-                    bench.Classes,
-                    bench.Generation,
-                    bench.ImageShape,
-                    network,
-                    cancel
-                );
+                var (images, asked) = Evaluator.RetainedImages(bench, context.Subject, network, cancel);
                 return new TensorImageSet(
                     $"{Path.GetFullPath(folder)}: {asked.Length} images of {model ?? Pretrained}, retained classes, {bench.Generation}",
                     Pixels.ToBytes(images),
@@ -64,7 +58,7 @@ internal static class RunImages
                 var stage = keys.Classifier();
                 if (!stage.Done)
                     throw NotDone(folder, stage);
-                var classifier = Classifiers.Load(bench, stage);
+                var classifier = Classifiers.Load(bench, stage, bench.Train);
                 return (IFeatureNetwork)
                     new ClassifierNetwork(
                         classifier,

@@ -10,6 +10,7 @@ namespace DiMum.Runs;
 /// <param name="Frechet">Fréchet distance on the classifier's features between retained-class samples and the retain set (not FID: no Inception network); null where it was not measured.</param>
 /// <param name="Grid">PNG: one row a class, a few samples each; null where it was not drawn.</param>
 /// <param name="Strip">PNG: one row of samples of the unlearned class.</param>
+/// <param name="ObjectAccuracy">Share of images generated under retained prompts that show the asked object; null where conditions have none.</param>
 public sealed record Evaluation(
     int Step,
     Measured ArUnlearned,
@@ -17,7 +18,8 @@ public sealed record Evaluation(
     Measured? RetainedAccuracy,
     Measured? Frechet,
     string? Grid,
-    string? Strip
+    string? Strip,
+    Measured? ObjectAccuracy = null
 );
 
 /// <summary>DiMRA (Eq. 7) against one method's model under one assumption.</summary>
@@ -50,7 +52,11 @@ public sealed record MethodResult(
     IReadOnlyList<Evaluation> Curve,
     Evaluation Final,
     IReadOnlyList<AttackResult> Attacks
-);
+)
+{
+    /// <summary>The attack under an assumption (<c>i</c>, <c>ii-a</c>, <c>ii-b</c>); null where it was not run.</summary>
+    public AttackResult? Under(string assumption) => Attacks.FirstOrDefault(a => a.Assumption == assumption);
+}
 
 /// <summary>The classifier that measures accuracy rates and gives the features of the Fréchet distance.</summary>
 /// <param name="Identity">Kind and key.</param>

@@ -3,6 +3,7 @@ using System.Globalization;
 using DiMum.Checkpoints;
 using DiMum.Diffusion;
 using DiMum.Nets;
+using DiMum.StableDiffusion;
 using DiMum.Unlearning;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -15,6 +15,8 @@ internal static class Validate
             throw new UserError($"workers is {e.Workers}; expected 0 or 1 on device {e.Device}, whose random generator all stages share");
         if (e.Precision != Precision.Fp32 && e.Network.Kind == NetworkKind.Mlp)
             throw new UserError("precision is bf16, which only network.kind unet computes in; say precision: fp32");
+        if (e.Precision != Precision.Fp32 && (e.Data.Name is "mini-canvas" or Workbench.UnlearnCanvas))
+            throw new UserError($"precision is bf16, which networks on {e.Data.Name} don't compute in; say precision: fp32");
         AtLeast("classifier.iterations", e.Classifier.Iterations, 1);
         AtLeast("classifier.batch-size", e.Classifier.BatchSize, e.Classifier.Kind == ClassifierKind.Resnet34 ? 2 : 1);
         AtLeast("classifier.top-k", e.Classifier.TopK, 1);
@@ -50,6 +52,11 @@ internal static class Validate
             );
         foreach (var share in e.Evaluate.UnlearnAt)
             Share("evaluate.unlearn-at", share);
+        AtLeast("canvas.heads", e.Canvas.Heads, 1);
+        AtLeast("canvas.top-k", e.Canvas.TopK, 1);
+        AtLeast("canvas.text.tokens", e.Canvas.Text.Tokens, 3);
+        AtLeast("canvas.text.iterations", e.Canvas.Text.Iterations, 1);
+        AtLeast("canvas.autoencoder.iterations", e.Canvas.Autoencoder.Iterations, 1);
         Methods(e);
         return e;
     }

@@ -1,8 +1,11 @@
 using DiMum.Data;
+using DiMum.Data.MiniCanvas;
 using DiMum.Diffusion;
 using DiMum.Diffusion.Samplers;
 using DiMum.Nets;
 using DiMum.Optimization;
+using DiMum.Runs.Subjects;
+using DiMum.StableDiffusion;
 using DiMum.Unlearning;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -12,6 +15,8 @@ namespace DiMum.Runs;
 /// <summary>What every stage of an experiment builds on: data on the device, schedule, networks, settings turned into objects.</summary>
 internal sealed class Workbench : IDisposable
 {
+    public const string UnlearnCanvas = "unlearn-canvas";
+
     public Workbench(Experiment experiment)
     {
         Experiment = experiment;
@@ -20,11 +25,18 @@ internal sealed class Workbench : IDisposable
         NativeHeap.Keep();
         set_num_threads(Threads);
         Schedule = NoiseSchedule.Named[experiment.Diffusion.Schedule](experiment.Diffusion.Steps);
+        if (experiment.Data.Name == UnlearnCanvas)
+            throw new UserError(
+                $"data.name is {UnlearnCanvas}: this version plans that experiment (--dry-run) and has its parts, but no stages that run it; mini-canvas runs"
+            );
         using var loaded = DatasetSource.Load(experiment.Data.Name, experiment.Data.Path, experiment.Data.Size);
-        Classes = Classes.Of(experiment.Unlearn, loaded.Train.ClassNames);
         DataHash = $"{ContentHash.Of(loaded.Train)}-{ContentHash.Of(loaded.Test)}";
-        Train = loaded.Train.To(Device);
-        Test = loaded.Test.To(Device);
+        (ConditionedTrain, ConditionedTest) = (loaded.Train.To(Device), loaded.Test.To(Device));
+        Objects = IsCanvas ? MiniCanvasSet.Objects.Count : 1;
+        var names = IsCanvas ? MiniCanvasSet.Styles : loaded.Train.ClassNames;
+        Train = IsCanvas ? MiniCanvasSet.ByStyle(ConditionedTrain) : ConditionedTrain;
+        Test = IsCanvas ? MiniCanvasSet.ByStyle(ConditionedTest) : ConditionedTest;
+        Classes = Classes.Of(experiment.Unlearn, names);
         Retain = Train.Where($"{Train.Name}/retain", label => label != Classes.Unlearned);
         if (Train.Height != Train.Width)
             throw new UserError($"data set {Train.Name}: images are {Train.Width}×{Train.Height}; expected square ones");
@@ -45,15 +57,26 @@ internal sealed class Workbench : IDisposable
     public NoiseSchedule Schedule { get; }
     public Classes Classes { get; }
     public string DataHash { get; }
+
+    /// <summary>Images labelled by what is unlearned and measured: classes, or styles.</summary>
     public Dataset Train { get; }
     public Dataset Test { get; }
+
+    /// <summary>The same images labelled by condition: classes, or style·objects + object.</summary>
+    public Dataset ConditionedTrain { get; }
+    public Dataset ConditionedTest { get; }
+
+    /// <summary>Conditions of each class.</summary>
+    public int Objects { get; }
+
+    /// <summary>Whether the denoiser is a text-conditional latent one.</summary>
+    public bool IsCanvas => Experiment.Data.Name == "mini-canvas";
     public Dataset Retain { get; }
     public Generation Generation { get; }
 
     /// <summary>How samples are put on a picture.</summary>
     public SampleSheet Sheet { get; }
     public Seed Seed => new(Experiment.Seed);
-    public (int C, int H, int W) ImageShape => (Train.Channels, Train.Height, Train.Width);
 
     /// <summary>The network's shape for this data.</summary>
     public static UNetConfig NetworkOf(NetworkSettings n, int classes, int size, int channels) =>
@@ -64,15 +87,21 @@ internal sealed class Workbench : IDisposable
         new(classes, channels * size * size, n.Channels, n.ResBlocks, n.Null);
 
     /// <summary>A fresh network; its first weights depend on the run seed and <paramref name="purpose"/>.</summary>
-    public ITrainableDenoiser NewNetwork(string purpose)
+    public ITrainableDenoiser NewClassNetwork(string purpose)
     {
         using var generator = Seed.At(purpose).Generator();
-        var (n, classes) = (Experiment.Network, Classes.Names.Count);
+        return NewClassNetwork(Experiment, Train, Device, generator);
+    }
+
+    /// <summary>A fresh network of an experiment for labelled images.</summary>
+    internal static ITrainableDenoiser NewClassNetwork(Experiment e, Dataset images, Device device, Generator generator)
+    {
+        var (n, classes) = (e.Network, images.ClassNames.Count);
         return n.Kind == NetworkKind.Mlp
-            ? new MlpDenoiser(MlpOf(n, classes, Train.Height, Train.Channels), Device, generator)
-            : new ClassConditionalUNet(NetworkOf(n, classes, Train.Height, Train.Channels), Device, generator)
+            ? new MlpDenoiser(MlpOf(n, classes, images.Height, images.Channels), device, generator)
+            : new ClassConditionalUNet(NetworkOf(n, classes, images.Height, images.Channels), device, generator)
             {
-                Precision = Experiment.Precision,
+                Precision = e.Precision,
             };
     }
 
@@ -82,29 +111,45 @@ internal sealed class Workbench : IDisposable
         {
             ClassConditionalUNet unet => unet.Config.ToString(),
             MlpDenoiser mlp => mlp.Config.ToString(),
+            TextConditionedDenoiser text => text.UNet.Config.ToString(),
             _ => network.GetType().Name,
         };
 
     /// <summary>Batches for a stage; one <paramref name="purpose"/> for all methods gives them common random numbers.</summary>
-    public IBatchSource Batches(string purpose, int batchSize, Loader loader = Loader.Shuffled) =>
+    public IBatchSource Batches(string purpose, int batchSize, IImageCode code, Loader loader = Loader.Shuffled) =>
         new SeededBatches(
             Schedule,
             new DrawSettings(batchSize, Experiment.Diffusion.Times, Experiment.Diffusion.DropProbability, Experiment.Data.Flip, loader),
             Seed.At(purpose),
-            Device
+            Device,
+            code
         );
 
-    /// <summary>c̃ for conditions of D_u: the alternative class, or one of several drawn per image and step.</summary>
-    public Condition Alternative(Condition condition, int step)
+    /// <summary>The network in words.</summary>
+    public string NetworkText()
     {
-        var alternative = Classes.Alternative;
-        if (alternative.Count == 1)
-            return new(full_like(condition.Value, alternative[0]));
-        using var scope = NewDisposeScope();
-        using var generator = Seed.At("alternative/choice", step).Generator();
-        var table = tensor(alternative.Select(a => (long)a).ToArray(), ScalarType.Int64, Device);
-        var chosen = randint(0, alternative.Count, condition.Value.shape[0], ScalarType.Int64, generator: generator).to(Device);
-        return new(table.index_select(0, chosen).MoveToOuterDisposeScope());
+        var (shape, parameters) = Declared();
+        return $"{shape}, {parameters.Sum(p => p.Count):n0} parameters";
+    }
+
+    // The network's shape and parameters, without the memory of one.
+    private (string Shape, IReadOnlyList<Parameter> Parameters) Declared()
+    {
+        if (IsCanvas)
+        {
+            var latent = CanvasSubject.NetworkOf(Experiment, Train.Height);
+            return (latent.ToString(), UNet2DConditionModel.Declared(latent));
+        }
+
+        var (n, classes) = (Experiment.Network, Train.ClassNames.Count);
+        if (n.Kind == NetworkKind.Mlp)
+        {
+            var mlp = MlpOf(n, classes, Train.Height, Train.Channels);
+            return (mlp.ToString(), MlpDenoiser.Declared(mlp));
+        }
+
+        var unet = NetworkOf(n, classes, Train.Height, Train.Channels);
+        return (unet.ToString(), ClassConditionalUNet.Declared(unet));
     }
 
     public static TrainerSettings Trainer(TrainingSettings s) => new(s.Iterations, new LearningRate(s.Rate, s.Decay, s.Warmup), s.Ema);
@@ -133,15 +178,17 @@ internal sealed class Workbench : IDisposable
         var choices = Experiment.Unlearn.Methods.SelectMany(m => new[] { m.Parameters, m.Trimmed }).Distinct().Except(["all"]).ToList();
         if (choices.Count == 0)
             return;
-        using var network = NewNetwork("selections");
+        var declared = Declared().Parameters;
         foreach (var choice in choices)
-            ParameterSelection.Parse(choice).Mask(network.Parameters)?.Dispose();
+            ParameterSelection.Parse(choice).Chosen(declared);
     }
 
     public void Dispose()
     {
         Train.Dispose();
         Test.Dispose();
+        ConditionedTrain.Dispose();
+        ConditionedTest.Dispose();
         Retain.Dispose();
     }
 }

@@ -17,6 +17,7 @@ internal sealed class ResnetBlock
     private readonly Norm norm2;
     private readonly Conv conv2;
     private readonly Conv? shortcut;
+    private readonly ParameterScope scope;
 
     /// <param name="scope">Where the parameters are declared.</param>
     /// <param name="from">Channels in.</param>
@@ -32,17 +33,19 @@ internal sealed class ResnetBlock
         norm2 = new(scope.Sub("norm2"), to, groups, epsilon);
         conv2 = new(scope.Sub("conv2"), to, to, 3, padding: 1);
         shortcut = from == to ? null : new(scope.Sub("conv_shortcut"), from, to, 1);
+        this.scope = scope;
     }
 
     /// <param name="x">[B,from,H,W].</param>
     /// <param name="embedding">SiLU(time), [B,timeChannels]; null in the autoencoder.</param>
     public Tensor Forward(Tensor x, Tensor? embedding = null)
     {
+        x = scope.Begin(x);
         var h = conv1.Forward(norm1.ForwardSilu(x));
         if (time is not null)
             h = h + time.Forward(embedding!).unsqueeze(-1).unsqueeze(-1); // [B,to,1,1]
         h = conv2.Forward(norm2.ForwardSilu(h));
-        return (shortcut is null ? x : shortcut.Forward(x)) + h;
+        return scope.End((shortcut is null ? x : shortcut.Forward(x)) + h);
     }
 }
 

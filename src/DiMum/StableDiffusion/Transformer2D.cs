@@ -17,6 +17,7 @@ internal sealed class MultiHeadAttention(ParameterScope scope, long channels, lo
     private readonly Linear key = new(scope.Sub("to_k"), contextChannels, channels, withBias);
     private readonly Linear value = new(scope.Sub("to_v"), contextChannels, channels, withBias);
     private readonly Linear output = new(scope.Sub("to_out.0"), channels, channels);
+    private readonly ParameterScope mixing = scope.Sub("softmax");
 
     /// <param name="x">[B,N,channels].</param>
     /// <param name="context">[B,M,contextChannels].</param>
@@ -24,12 +25,9 @@ internal sealed class MultiHeadAttention(ParameterScope scope, long channels, lo
     public Tensor Forward(Tensor x, Tensor context, bool detachesFirst = false)
     {
         Tensor Of(Linear linear) => detachesFirst ? FirstDetached(linear.Forward(context)) : linear.Forward(context);
-        var mixed = functional.scaled_dot_product_attention(
-            Heads.Split(query.Forward(x), heads),
-            Heads.Split(Of(key), heads),
-            Heads.Split(Of(value), heads)
-        );
-        return output.Forward(Heads.Join(mixed));
+        var (q, k, v) = (Heads.Split(query.Forward(x), heads), Heads.Split(Of(key), heads), Heads.Split(Of(value), heads));
+        var mixed = functional.scaled_dot_product_attention(mixing.Begin(q), k, v);
+        return output.Forward(Heads.Join(mixing.End(mixed, mixing.Probed ? Work.Attention(context.shape[1]) : default)));
     }
 
     private static Tensor FirstDetached(Tensor tokens) =>
@@ -89,6 +87,7 @@ internal sealed class Transformer2D
     private readonly Conv input;
     private readonly List<TransformerLayer> layers;
     private readonly Conv output;
+    private readonly ParameterScope scope;
 
     public Transformer2D(ParameterScope scope, long channels, UNet2DConditionConfig config, UNetSwitches switches)
     {
@@ -101,16 +100,18 @@ internal sealed class Transformer2D
                 .Select(i => new TransformerLayer(scope.Sub($"transformer_blocks.{i}"), channels, config, switches)),
         ];
         output = new(scope.Sub("proj_out"), channels, channels, 1);
+        this.scope = scope;
     }
 
     /// <param name="x">[B,channels,H,W].</param>
     /// <param name="context">[B,L,D].</param>
     public Tensor Forward(Tensor x, Tensor context)
     {
+        x = scope.Begin(x);
         var tokens = input.Forward(norm.Forward(x)).flatten(2).transpose(1, 2); // [B,HW,channels]
         foreach (var layer in layers)
             tokens = layer.Forward(tokens, context);
-        return x + output.Forward(tokens.transpose(1, 2).reshape(x.shape));
+        return scope.End(x + output.Forward(tokens.transpose(1, 2).reshape(x.shape)));
     }
 }
 

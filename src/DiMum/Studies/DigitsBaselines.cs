@@ -1,4 +1,3 @@
-using DiMum.Checkpoints;
 using DiMum.Runs;
 using DiMum.Unlearning;
 
@@ -36,34 +35,32 @@ public sealed class DigitsBaselines : IStudy
         var methods = MethodPresets.Of("digits").Where(m => m.Name != "retrain" || seed == RetrainSeed).ToList();
         var experiment = Setting(seed, unlearned, methods);
         var runFolder = Path.Combine(context.Folder, "run");
-        var file = Path.Combine(context.Folder, "cells", $"seed-{seed}-class-{unlearned}.json");
-        if (File.Exists(file))
-            return new(seed, unlearned, methods, Checked(Json.Read<RunResults>(File.ReadAllText(file), file), experiment, file));
+        var name = $"seed-{seed}-class-{unlearned}";
+        if (context.Read<RunResults>(name) is { } kept)
+        {
+            // Settings that came into the record since then have their defaults.
+            var then = Presets.Bind(kept.ExperimentYaml, context.CellFile(name), []) with
+            {
+                Workers = experiment.Workers,
+            };
+            context.Same(name, YamlRecord.Write(then), experiment);
+            return new(seed, unlearned, methods, kept);
+        }
+
         if (context.Cancel.IsCancellationRequested)
             return null;
         try
         {
             using var run = new Run(experiment with { Workers = context.Workers }, runFolder, context.Observer, context.Cancel);
             var results = run.All();
-            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-            AtomicFile.WriteText(file, Json.Write(results));
+            context.Keep(name, results);
             DropWeights(runFolder);
-            context.Observer.Note($"seed {seed}, class {unlearned} is in");
             return new(seed, unlearned, methods, results);
         }
         catch (OperationCanceledException)
         {
             return null;
         }
-    }
-
-    // Settings that came into the record since then have their defaults.
-    private static RunResults Checked(RunResults results, Experiment experiment, string file)
-    {
-        var then = Presets.Bind(results.ExperimentYaml, file, []) with { Workers = experiment.Workers };
-        return YamlRecord.Write(then) == YamlRecord.Write(experiment)
-            ? results
-            : throw new UserError($"{file}: a cell of other settings than this study's; give --out a new folder");
     }
 
     // What a finished cell keeps is its numbers; pre-trained networks and classifiers stay, other cells start from them.

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using DiMum.Metrics;
 using DiMum.Runs;
 using DiMum.Unlearning;
@@ -14,11 +13,11 @@ internal sealed class DigitsBaselinesPage
     private static readonly Measure ArUnlearned = new("AR_u, %", r => r.Final.ArUnlearned.Value, 100, "f1");
     private static readonly Measure Accuracy = new("retained accuracy, %", r => r.Final.RetainedAccuracy!.Value, 100, "f1");
     private static readonly Measure Frechet = new("Fréchet", r => r.Final.Frechet!.Value, 1, "f2");
-    private static readonly Measure RetainAttack = new("highest AR_a (i), %", r => Attack(r, "i").HighestAr.Value, 100, "f1");
-    private static readonly Measure TestAttack = new("highest AR_a (ii-a), %", r => Attack(r, "ii-a").HighestAr.Value, 100, "f1");
+    private static readonly Measure RetainAttack = new("highest AR_a (i), %", r => r.Under("i")!.HighestAr.Value, 100, "f1");
+    private static readonly Measure TestAttack = new("highest AR_a (ii-a), %", r => r.Under("ii-a")!.HighestAr.Value, 100, "f1");
     private static readonly Measure[] Measures = [ArUnlearned, RetainAttack, TestAttack, Accuracy, Frechet];
 
-    private readonly StringBuilder text = new();
+    private readonly MarkdownPage page = new();
     private readonly IReadOnlyList<DigitsCell> cells;
     private readonly int planned;
     private readonly List<MethodSettings> methods;
@@ -31,14 +30,14 @@ internal sealed class DigitsBaselinesPage
 
     public string Write()
     {
-        Line("# All methods, as published and as released, on the built-in digits");
-        Line("");
-        Line("`dimum study digits-baselines`");
-        Line("");
+        page.Line("# All methods, as published and as released, on the built-in digits");
+        page.Line();
+        page.Line("`dimum study digits-baselines`");
+        page.Line();
         if (cells.Count == 0)
         {
-            Line($"None of the {planned} cells is finished.");
-            return text.ToString();
+            page.Line($"None of the {planned} cells is finished.");
+            return page.ToString();
         }
 
         Setting();
@@ -46,106 +45,106 @@ internal sealed class DigitsBaselinesPage
         Table();
         Pooled();
         Settings();
-        return text.ToString();
+        return page.ToString();
     }
 
     private void Setting()
     {
         var e = DigitsBaselines.Setting(1, 0, []);
         var pretrained = cells.Select(c => c.Results.Pretrained).ToList();
-        Line(
+        page.Line(
             cells.Count == planned
                 ? $"All {planned} cells (a class unlearned and a seed each) are in: seeds {Seeds()}, classes 0–9."
                 : $"**{cells.Count} of {planned} cells are in** (a class unlearned and a seed each): {In()}. The others are not run yet."
         );
-        Line(
+        page.Line(
             $"A cell: pre-training of {e.Pretrain.Iterations} steps of batch {e.Pretrain.BatchSize} (shared by a seed's cells), unlearning, then DiMRA of {e.Attack.Iterations} steps of batch {e.Attack.BatchSize} at lr "
                 + $"{Number(e.Attack.Rate, "g3")}, measured at {string.Join(", ", e.Attack.EvaluateAt)} and {e.Attack.Iterations}. Each AR rests on {e.Evaluate.Images} images a cell, retained accuracy and Fréchet distance (classifier's"
         );
-        Line(
+        page.Line(
             $"features, not FID) on {e.Evaluate.RetainedImages}. Pre-trained: AR {Mean(pretrained.Select(p => p.ArUnlearned.Value), 100, "f1")} %, retained accuracy {Mean(pretrained.Select(p => p.RetainedAccuracy!.Value), 100, "f1")} %, "
                 + $"Fréchet {Mean(pretrained.Select(p => p.Frechet!.Value), 1, "f2")}."
         );
-        Line(
+        page.Line(
             "Rates and weights: chosen on seed 7, class 3, without attacks ([digits-tuning](digits-tuning.md)). Retraining is run for seed 1 alone."
         );
-        Line(
+        page.Line(
             "Brackets: 95 % Student intervals over the cells, which were trained apart but share a pre-trained network with their seed's others."
         );
-        Line("");
+        page.Line();
     }
 
     private void Table()
     {
-        Line(
+        page.Line(
             "| method | reading | "
                 + string.Join(" | ", Measures.Select(m => m.Name))
                 + " | iterations (updates) | ms an iteration | cells |"
         );
-        Line("|---|---|" + string.Concat(Measures.Select(_ => "---|")) + "---|---|---|");
+        page.Line("|---|---|" + string.Concat(Measures.Select(_ => "---|")) + "---|---|---|");
         foreach (var m in methods)
         {
             var results = Results(m.Label);
-            Line(
+            page.Line(
                 $"| {m.Name} | {results[0].Reading} | "
                     + string.Join(" | ", Measures.Select(x => Interval(Of(m.Label, x), x)))
                     + $" | {results[0].Iterations} ({results[0].Updates}) | {Number(1000 * Median(results.Select(r => r.SecondsPerIteration)), "f0")} | {results.Count} |"
             );
         }
 
-        Line("");
-        Line(
+        page.Line();
+        page.Line(
             "The highest AR_a is that of the measured steps, 0 included, and so leans upwards. Milliseconds are medians of a run that shared its machine:"
         );
-        Line("compare them with each other, not with other machines.");
-        Line("");
+        page.Line("compare them with each other, not with other machines.");
+        page.Line();
     }
 
     private void Pooled()
     {
-        Line("## All images of a method pooled, exact binomial");
-        Line("");
-        Line(
+        page.Line("## All images of a method pooled, exact binomial");
+        page.Line();
+        page.Line(
             "Clopper–Pearson over images as if they were independent, which those of one cell are not: narrower than the table above, and given for comparison only."
         );
-        Line("");
-        Line("| method | reading | AR_u, % | highest AR_a (i), % | highest AR_a (ii-a), % |");
-        Line("|---|---|---|---|---|");
+        page.Line();
+        page.Line("| method | reading | AR_u, % | highest AR_a (i), % | highest AR_a (ii-a), % |");
+        page.Line("|---|---|---|---|---|");
         foreach (var m in methods)
         {
             var results = Results(m.Label);
-            Line(
-                $"| {m.Name} | {results[0].Reading} | {Binomial(results.Select(r => r.Final.ArUnlearned))} | {Binomial(results.Select(r => Attack(r, "i").HighestAr))} | {Binomial(results.Select(r => Attack(r, "ii-a").HighestAr))} |"
+            page.Line(
+                $"| {m.Name} | {results[0].Reading} | {Binomial(results.Select(r => r.Final.ArUnlearned))} | {Binomial(results.Select(r => r.Under("i")!.HighestAr))} | {Binomial(results.Select(r => r.Under("ii-a")!.HighestAr))} |"
             );
         }
 
-        Line("");
+        page.Line();
     }
 
     private void Settings()
     {
-        Line("## Settings");
-        Line("");
+        page.Line("## Settings");
+        page.Line();
         foreach (var m in methods)
         {
             var r = Results(m.Label)[0];
-            Line($"* {m.Name}, {r.Reading}: {m.Iterations} iterations of batch {m.BatchSize}, lr {Number(m.Rate, "g3")}; {r.Source}");
+            page.Line($"* {m.Name}, {r.Reading}: {m.Iterations} iterations of batch {m.BatchSize}, lr {Number(m.Rate, "g3")}; {r.Source}");
         }
 
-        Line("");
+        page.Line();
         foreach (var (name, value) in cells[0].Results.Environment)
-            Line($"* {name}: {value}");
+            page.Line($"* {name}: {value}");
     }
 
     private void Findings()
     {
-        Line("## Findings");
-        Line("");
+        page.Line("## Findings");
+        page.Line();
         foreach (var attack in new[] { RetainAttack, TestAttack })
             Ranking(attack);
         Readings();
         Cost();
-        Line("");
+        page.Line();
     }
 
     // Order of the published readings, and which differ from DiMUM beyond the interval of the paired difference.
@@ -153,7 +152,7 @@ internal sealed class DigitsBaselinesPage
     {
         var published = methods.Where(m => m.Reading == MethodReading.AsPublished && m.Name != "retrain").ToList();
         var order = published.OrderBy(m => Of(m.Label, attack).Mean).ToList();
-        Line(
+        page.Line(
             $"* {attack.Name}, published readings, lowest first: "
                 + string.Join(", ", order.Select(m => $"{m.Name} {Number(100 * Of(m.Label, attack).Mean, "f1")}"))
                 + "."
@@ -171,7 +170,7 @@ internal sealed class DigitsBaselinesPage
             ).Add($"{m.Name} ({Interval(d, attack)})");
         }
 
-        Line($"  Difference from DiMUM, cell by cell, in points: higher {Or(above)}; lower {Or(below)}; not told apart {Or(same)}.");
+        page.Line($"  Difference from DiMUM, cell by cell, in points: higher {Or(above)}; lower {Or(below)}; not told apart {Or(same)}.");
     }
 
     private void Readings()
@@ -183,7 +182,7 @@ internal sealed class DigitsBaselinesPage
                 .Where(p => p.Difference.LeavesZeroOut)
                 .Select(p => $"{p.Measure.Name} {Interval(p.Difference, p.Measure)}")
                 .ToList();
-            Line(
+            page.Line(
                 $"* {released.Name}, {Results(released.Label)[0].Reading}, less as published: {(seen.Count == 0 ? "no measure differs beyond its interval" : string.Join("; ", seen))}."
             );
         }
@@ -198,7 +197,7 @@ internal sealed class DigitsBaselinesPage
         var time =
             Median(Results("DiMUM").Select(r => r.SecondsPerIteration))
             / Median(Results("fine-tune-retain").Select(r => r.SecondsPerIteration));
-        Line(
+        page.Line(
             $"* Cost of DiMUM, against fine-tuning on the retain set: retained accuracy {Interval(accuracy, Accuracy)} points, Fréchet {Interval(frechet, Frechet)}, {Number(time, "f1")} times the time an iteration."
         );
     }
@@ -213,8 +212,6 @@ internal sealed class DigitsBaselinesPage
                 .Where(c => c.Of(label) is not null && c.Of(from) is not null)
                 .Select(c => measure.Of(c.Of(label)!) - measure.Of(c.Of(from)!)),
         ]);
-
-    private static AttackResult Attack(MethodResult r, string assumption) => r.Attacks.Single(a => a.Assumption == assumption);
 
     private string Seeds() => string.Join(", ", cells.Select(c => c.Seed).Distinct());
 
@@ -245,6 +242,4 @@ internal sealed class DigitsBaselinesPage
     private static string Or(IReadOnlyList<string> names) => names.Count == 0 ? "none" : string.Join(", ", names);
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
-
-    private void Line(string line) => text.Append(line).Append('\n');
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using DiMum.Runs;
 using DiMum.Unlearning;
 
@@ -146,24 +144,26 @@ public sealed class DigitsTuning : IStudy
 
     private static string Page(IReadOnlyList<Trial> trials, string? stopped)
     {
-        var text = new StringBuilder();
-        Line("# Numbers of every method on the built-in digits: the trials");
-        Line("");
-        Line(
+        var page = new MarkdownPage();
+        page.Line("# Numbers of every method on the built-in digits: the trials");
+        page.Line();
+        page.Line(
             "`dimum study digits-tuning`: seed 7, class 3 unlearned, which no reported cell is; 100 images for AR_u, 180 for retained accuracy."
         );
-        Line(
+        page.Line(
             "Rule, fixed beforehand: of the trials with AR_u of at most 5 % the one with the highest retained accuracy; where no trial has, the"
         );
-        Line(
+        page.Line(
             "highest retained accuracy less AR_u. Attacks are not run here. A second round was added for Scissorhands, Concept Ablation and gradient ascent, where"
         );
-        Line("the first had found nothing between a class that stays and a broken network.");
+        page.Line("the first had found nothing between a class that stays and a broken network.");
         if (stopped is not null)
-            Line("\n" + stopped);
-        Line("");
-        Line("| method | reading | iterations × batch | lr | retain : unlearning | AR_u, % | retained accuracy, % | Fréchet | chosen |");
-        Line("|---|---|---|---|---|---|---|---|---|");
+            page.Line("\n" + stopped);
+        page.Line();
+        page.Line(
+            "| method | reading | iterations × batch | lr | retain : unlearning | AR_u, % | retained accuracy, % | Fréchet | chosen |"
+        );
+        page.Line("|---|---|---|---|---|---|---|---|---|");
         foreach (var group in trials.GroupBy(t => t.Settings.Label))
         {
             var chosen = Chosen(group);
@@ -171,13 +171,13 @@ public sealed class DigitsTuning : IStudy
                 Row(t, t == chosen);
         }
 
-        return text.ToString();
+        return page.ToString();
 
         void Row(Trial t, bool chosen)
         {
             var s = t.Settings;
             var balance = MethodRegistry.Create(s).Source.Split(", ")[^1].Split("; ")[^1];
-            Line(
+            page.Line(
                 FormattableString.Invariant(
                     $"| {s.Name} | {YamlRecord.Key($"{s.Reading}")} | {s.Iterations} × {s.BatchSize} | {s.Rate:g3} "
                 )
@@ -191,7 +191,5 @@ public sealed class DigitsTuning : IStudy
                     + (chosen ? "| ✓ |" : "| |")
             );
         }
-
-        void Line(string line) => text.Append(CultureInfo.InvariantCulture, $"{line}\n");
     }
 }

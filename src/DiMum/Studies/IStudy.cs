@@ -1,3 +1,4 @@
+using DiMum.Checkpoints;
 using DiMum.Runs;
 
 namespace DiMum.Studies;
@@ -23,4 +24,28 @@ public interface IStudy
 /// <param name="Observer">Progress.</param>
 /// <param name="Workers">Cells worked on at once; results do not depend on it.</param>
 /// <param name="Cancel">Asks for a stop at the next checkpoint.</param>
-public sealed record StudyContext(string Folder, IRunObserver Observer, int Workers, CancellationToken Cancel);
+public sealed record StudyContext(string Folder, IRunObserver Observer, int Workers, CancellationToken Cancel)
+{
+    /// <summary>Where a finished cell is kept.</summary>
+    internal string CellFile(string name) => Path.Combine(Folder, "cells", name + ".json");
+
+    /// <summary>A finished cell; null where it is not finished.</summary>
+    internal T? Read<T>(string name)
+        where T : class => CellFile(name) is var file && File.Exists(file) ? Json.Read<T>(File.ReadAllText(file), file) : null;
+
+    /// <summary>Keeps a cell that has just been finished.</summary>
+    internal void Keep<T>(string name, T cell)
+    {
+        var file = CellFile(name);
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        AtomicFile.WriteText(file, Json.Write(cell));
+        Observer.Note($"{name} is in");
+    }
+
+    /// <summary>Refuses a cell that was made by other settings than the study's.</summary>
+    internal void Same(string name, string then, Experiment now)
+    {
+        if (then != YamlRecord.Write(now))
+            throw new UserError($"{CellFile(name)}: a cell of other settings than this study's; give --out a new folder");
+    }
+}

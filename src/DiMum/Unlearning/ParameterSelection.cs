@@ -57,18 +57,26 @@ public sealed record ParameterSelection(string Name, Func<string, bool> Includes
         return new(text, name => with.Any(p => Matches(p, name)) && !without.Any(p => Matches(p, name)));
     }
 
+    /// <summary>The selected ones of a network's weights.</summary>
+    /// <exception cref="UserError">It selects nothing.</exception>
+    public IReadOnlyList<Parameter> Chosen(IReadOnlyList<Parameter> all)
+    {
+        var chosen = all.Where(p => Includes(p.Name)).ToList();
+        return chosen.Count > 0
+            ? chosen
+            : throw new UserError(
+                $"parameters is '{Name}', which selects none of this network's {all.Count} weights; "
+                    + $"give a pattern of their names, such as *{all[^1].Name}"
+            );
+    }
+
     /// <summary>[n] of 1 for the selected weights, else 0; null where all are.</summary>
     /// <exception cref="UserError">It selects nothing.</exception>
     public Tensor? Mask(ParameterVector parameters)
     {
-        var chosen = parameters.Entries.Where(p => Includes(p.Name)).ToList();
+        var chosen = Chosen(parameters.Entries);
         if (chosen.Count == parameters.Entries.Count)
             return null;
-        if (chosen.Count == 0)
-            throw new UserError(
-                $"parameters is '{Name}', which selects none of this network's {parameters.Entries.Count} weights; "
-                    + $"give a pattern of their names, such as *{parameters.Entries[^1].Name}"
-            );
         var mask = zeros_like(parameters.Values);
         foreach (var p in chosen)
         {

@@ -112,11 +112,13 @@ public class KernelTests
             }
 
             foreach (var (mine, expected, what) in Run(true).Zip(Run(false), ["value", "input", "weight", "bias", "shift"]))
-                Assert.That(
-                    Off(mine, expected, atLeast: 0.1),
-                    Is.LessThan(tolerance),
-                    $"{what} in {dtype}, SiLU {silu}, shift {shifted}, dropped {share}"
-                );
+            {
+                var where = $"{what} in {dtype}, SiLU {silu}, shift {shifted}, dropped {share}";
+                if (what != "shift" || groups != c)
+                    Assert.That(Off(mine, expected), Is.LessThan(tolerance), where);
+                else // the norm takes away what is added to a whole group: only rounding of terms near 1 is left
+                    Assert.That(Math.Max(Largest(expected) * 1e7, Largest(mine)), Is.LessThan(5e-6), where);
+            }
         }
     }
 
@@ -152,21 +154,40 @@ public class KernelTests
         Assert.That(Correlation(first, second), Is.EqualTo(0).Within(0.005), "between keys");
         foreach (var lag in new[] { 1, 16, 64, 256 })
             Assert.That(Correlation(first[..^lag], first[lag..]), Is.EqualTo(0).Within(0.005), $"at distance {lag}");
+        Assert.That(new Dropping(share, 1).Of([17, 1021]).flatten().equal(a[..(17 * 1021)]).all().item<bool>(), "by index alone");
     }
 
-    // Widths in 16: channels last; attention at 4; dropout from the same keys.
-    [Test]
-    public void A_network_with_kernels_is_the_one_without()
+    // Side, batch, width, levels, attention at, groups, dropout, whether widths suit channels last: two levels with attention; odd sides; one image; one
+    // group and one channel a group; widths that 16 does not divide.
+    [TestCase(8, 6, 32, 2, 4, 8, 0.3, true)]
+    [TestCase(8, 1, 32, 2, 8, 32, 0.0, true)]
+    [TestCase(7, 1, 16, 1, 7, 4, 0.3, true)]
+    [TestCase(5, 3, 48, 1, 0, 1, 0.5, true)]
+    [TestCase(10, 2, 24, 2, 5, 6, 0.3, false)]
+    [TestCase(9, 1, 20, 1, 9, 5, 0.0, false)]
+    public void A_network_with_kernels_is_the_one_without(
+        int side,
+        int batch,
+        int width,
+        int levels,
+        int attention,
+        int groups,
+        double share,
+        bool suits
+    )
     {
         using var scope = NewDisposeScope();
         using var generator = new Seed(8).Generator();
-        using var model = new ClassConditionalUNet(new(10, 8, 3, 32, [1, 2], 1, [4], 0.3, 8), CPU, generator);
-        var x = randn([6, 3, 8, 8], generator: generator);
-        var time = arange(6, ScalarType.Int64) * 100;
-        var condition = new Condition(arange(6, ScalarType.Int64));
-        (Tensor Output, Tensor Gradient) Run(bool kernels)
+        var config = new UNetConfig(10, side, 3, width, [.. Enumerable.Range(1, levels)], 1, [attention], share, groups);
+        using var model = new ClassConditionalUNet(config, CPU, generator);
+        var x = randn([batch, 3, side, side], generator: generator);
+        var time = arange(batch, ScalarType.Int64) * 100;
+        var condition = new Condition(arange(batch, ScalarType.Int64));
+        (Tensor Output, Tensor Gradient) Run(bool kernels, bool? last, Precision precision)
         {
             NormSilu.Enabled = kernels;
+            model.ChannelsLast = last;
+            model.Precision = precision;
             model.SeedDropout(new(3));
             model.Parameters.ZeroGradient();
             var output = model.Predict(x, time, condition);
@@ -174,17 +195,36 @@ public class KernelTests
             return (output.detach(), model.Parameters.Gradient.clone());
         }
 
-        var (fast, slope) = Run(true);
-        var (slow, expected) = Run(false);
-        Assert.That(fast.is_contiguous());
-        Assert.That(Distance(fast, slow), Is.InRange(1e-12, 1e-5));
-        Assert.That(Distance(slope, expected), Is.LessThan(1e-4));
-        using var none = no_grad();
-        NormSilu.Enabled = true;
-        model.SeedDropout(new(3));
-        Assert.That(Distance(model.Predict(x, time, condition), fast), Is.LessThan(1e-5), "without gradient");
-        model.SeedDropout(new(4));
-        Assert.That(Distance(model.Predict(x, time, condition), fast), Is.GreaterThan(1e-2), "another seed drops others");
+        foreach (var (precision, off, offSlope) in new[] { (Precision.Fp32, 1e-5, 1e-4), (Precision.Bf16, 0.03, 0.06) })
+        {
+            var (slow, expected) = Run(false, null, precision);
+            foreach (var last in new bool?[] { true, false, null })
+            {
+                var (fast, slope) = Run(true, last, precision);
+                Assert.That(fast.is_contiguous() || !suits || !(last ?? precision == Precision.Bf16));
+                Assert.That(Distance(fast, slow), Is.InRange(1e-12, off), $"{precision}, last {last}");
+                Assert.That(Distance(slope, expected), Is.LessThan(offSlope), $"gradient, {precision}, last {last}");
+            }
+
+            var laid = Run(true, true, precision).Output;
+            Assert.That(
+                Distance(laid, Run(true, false, precision).Output) > 0,
+                Is.EqualTo(suits),
+                "the layout is another road where widths suit it"
+            );
+            Assert.That(Distance(laid, Run(true, true, precision).Output), Is.Zero, "again");
+            using var none = no_grad();
+            model.SeedDropout(new(3));
+            Assert.That(Distance(model.Predict(x, time, condition), laid), Is.LessThan(off), "without gradient");
+            if (share > 0)
+                Assert.That(Distance(Dropped(4), laid), Is.GreaterThan(2 * off), "another seed drops others");
+        }
+
+        Tensor Dropped(int seed)
+        {
+            model.SeedDropout(new(seed));
+            return model.Predict(x, time, condition);
+        }
     }
 
     [Test]
@@ -219,6 +259,8 @@ public class KernelTests
         Assert.That(() => NormLast.Apply(x, 4, right, right, ones(2, 15), 1e-6, default), Throws.ArgumentException);
         Assert.That(() => NormLast.Apply(x.contiguous(), 4, right, right, null, 1e-6, default), Throws.ArgumentException);
         Assert.That(NormLast.Takes(x.to(ScalarType.Float64)), Is.False);
+        Assert.That(() => LastWeights.Of(ones(16, 15, 3, 3), ScalarType.Float32), Throws.ArgumentException);
+        Assert.That(() => LastWeights.Of(ones(16, 16, 3, 3), ScalarType.Float16), Throws.ArgumentException);
     }
 
     /// <summary>These tests again in a process whose vectors are 256 bits wide.</summary>
@@ -246,7 +288,7 @@ public class KernelTests
         var output = child.StandardOutput.ReadToEnd();
         child.WaitForExit();
         Assert.That(child.ExitCode, Is.Zero, output + errors.Result);
-        Assert.That(output, Does.Contain("Passed: 2").Or.Contain("Passed: 3"), output);
+        Assert.That(output, Does.Match(@"Passed: +[2-9]\d"), output);
     }
 
     [TestCase(1)]
@@ -382,11 +424,17 @@ public class KernelTests
     }
 
     // Largest difference over the largest expected value.
-    private static double Off(Tensor mine, Tensor expected, double atLeast = 1e-30)
+    private static double Off(Tensor mine, Tensor expected)
     {
         using var none = no_grad();
         var (a, b) = (mine.to(ScalarType.Float64), expected.to(ScalarType.Float64));
-        return ((a - b).abs().max() / b.abs().max().clamp_min(atLeast)).item<double>();
+        return ((a - b).abs().max() / b.abs().max().clamp_min(1e-30)).item<double>();
+    }
+
+    private static double Largest(Tensor t)
+    {
+        using var none = no_grad();
+        return t.to(ScalarType.Float64).abs().max().item<double>();
     }
 
     private static double Distance(Tensor a, Tensor b)

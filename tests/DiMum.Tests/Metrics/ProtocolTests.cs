@@ -3,6 +3,7 @@ using DiMum.Metrics;
 using DiMum.Metrics.Inception;
 using DiMum.Runs;
 using DiMum.Tests.Data;
+using DiMum.Tests.Runs;
 using NUnit.Framework;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -13,24 +14,12 @@ namespace DiMum.Tests.Metrics;
 [NonParallelizable]
 public class ProtocolTests
 {
-    private const string Tiny = """
-        name: tiny
-        threads: 1
-        data: { name: digits }
-        network: { channels: 16, multipliers: [1], res-blocks: 1, attention: [], dropout: 0, norm-groups: 4 }
-        pretrain: { iterations: 2, batch-size: 16 }
-        classifier: { widths: [16], iterations: 2, batch-size: 32, top-k: 4 }
-        sampling: { steps: 2, eta: 0, guidance-weight: 1 }
-        unlearn: { class: "3", methods: [{ name: DiMUM, iterations: 1, batch-size: 16 }] }
-        evaluate: { images: 20, retained-images: 45, grid-columns: 2 }
-        """;
-
     [Test]
     public void A_run_is_compared_with_its_real_images_by_its_own_classifier()
     {
         using var folder = new TempFolder();
         var run = folder["run"];
-        using (var work = new Run(Presets.Bind(Tiny, "tiny", []), run, new SilentObserver(), default))
+        using (var work = TinyExperiment.Run(run, "classifier.top-k=4"))
         {
             var (one, among) = (work.Classify().TestAccuracy, work.Classify().TestTopK!);
             Assert.That(among.Value, Is.GreaterThan(one.Value), "a label is among the 4 likeliest more often than it is the likeliest");

@@ -9,19 +9,6 @@ namespace DiMum.Tests.Runs;
 [NonParallelizable]
 public class CheckpointTests
 {
-    private const string Tiny = """
-        name: tiny
-        threads: 1
-        data: { name: digits }
-        network: { channels: 16, multipliers: [1], res-blocks: 1, attention: [], dropout: 0, norm-groups: 4 }
-        pretrain: { iterations: 4, batch-size: 16 }
-        classifier: { widths: [16], iterations: 4, batch-size: 32 }
-        sampling: { steps: 2, eta: 0, guidance-weight: 1 }
-        unlearn: { class: "3", methods: [{ name: DiMUM, iterations: 2, batch-size: 16 }] }
-        attack: { iterations: 3, batch-size: 16, evaluate-at: [1] }
-        evaluate: { images: 20, retained-images: 45, grid-columns: 2 }
-        """;
-
     [Test]
     public void A_checkpoint_attacked_by_path_comes_to_what_its_method_attacked_by_name_does()
     {
@@ -75,16 +62,11 @@ public class CheckpointTests
         run.Pretrain();
         var path = ModelOf(folder, "pretrain");
         using var other = new TempFolder();
-        using var wider = new Run(
-            Presets.Bind(Tiny, "tiny", ["network.channels=32"]),
-            Path.Combine(other.Root, "run"),
-            new SilentObserver(),
-            default
-        );
+        using var wider = TinyExperiment.Run(other["run"], "network.channels=32");
         Assert.That(() => wider.EvaluateCheckpoint(path), Throws.TypeOf<UserError>().With.Message.Contains(path));
     }
 
-    private static Run Open(TempFolder folder) => new(Presets.Bind(Tiny, "tiny", []), folder.Root, new SilentObserver(), default);
+    private static Run Open(TempFolder folder) => TinyExperiment.Run(folder.Root);
 
     private static string ModelOf(TempFolder folder, string stage) =>
         Directory.GetFiles(folder.Root, "model.safetensors", SearchOption.AllDirectories).Single(path => path.Contains(stage));

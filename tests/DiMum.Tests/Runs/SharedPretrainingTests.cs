@@ -1,4 +1,3 @@
-using DiMum.Runs;
 using DiMum.Tests.Data;
 using NUnit.Framework;
 
@@ -8,25 +7,13 @@ namespace DiMum.Tests.Runs;
 [NonParallelizable]
 public class SharedPretrainingTests
 {
-    private const string Tiny = """
-        name: tiny
-        threads: 1
-        data: { name: digits }
-        network: { channels: 16, multipliers: [1], res-blocks: 1, attention: [], dropout: 0, norm-groups: 4 }
-        pretrain: { iterations: 2, batch-size: 16 }
-        classifier: { widths: [16], iterations: 2, batch-size: 32 }
-        sampling: { steps: 2, eta: 0, guidance-weight: 1 }
-        unlearn: { class: "3", methods: [{ name: DiMUM, iterations: 1, batch-size: 16 }] }
-        evaluate: { images: 20, retained-images: 45, grid-columns: 2 }
-        """;
-
     [Test]
     public void Two_classes_share_weights_and_classifier_and_are_measured_and_unlearned_apart()
     {
         using var folder = new TempFolder();
         foreach (var unlearned in new[] { "3", "8" })
         {
-            using var run = new Run(Presets.Bind(Tiny, "tiny", [$"unlearn.class={unlearned}"]), folder.Root, new SilentObserver(), default);
+            using var run = TinyExperiment.Run(folder.Root, $"unlearn.class={unlearned}");
             run.Unlearn(run.Experiment.Unlearn.Methods[0]);
         }
 

@@ -47,7 +47,10 @@ public abstract class LambdaSolver(SigmaSteps steps, OutputReading reading) : So
     private protected static double IntegratedTwice(double h) => -((Math.Exp(-h) - 1 + h) / (h * h) - 0.5);
 }
 
-/// <summary>DPM-Solver++ with the outputs of the last calls (diffusers@58eb52c <c>DPMSolverMultistepScheduler</c>): «2M» is order 2.</summary>
+/// <summary>
+/// DPM-Solver++ with the outputs of the last calls (diffusers@58eb52c <c>DPMSolverMultistepScheduler</c>): «2M» is order 2. Order 3 is as released: its second
+/// difference has half the weight that would make the step exact where x̂₀ is quadratic in λ; in blocks of calls it has the whole.
+/// </summary>
 public sealed class DpmMultistepSolver : LambdaSolver
 {
     private readonly int order;

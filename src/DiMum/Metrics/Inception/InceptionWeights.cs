@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using DiMum.Checkpoints;
+using DiMum.Data;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -44,16 +44,16 @@ public static class InceptionWeights
     /// <exception cref="UserError">It is no weights file of these networks; the message says what is wrong.</exception>
     public static (InceptionV3 Network, string Identity) Open(string path, Device device)
     {
+        var hash = ContentHash.OfFile(path, "Inception's weights");
         var tensors = PyTorchFile.IsSafetensors(path) ? Safetensors.Read(path).Tensors : PyTorchFile.ReadTensors(path);
         try
         {
             if (!tensors.TryGetValue("fc.weight", out var fc) || fc.dim() != 2 || !ByClasses.TryGetValue(fc.shape[0], out var variant))
                 throw new UserError(
                     $"{Path.GetFullPath(path)}: not Inception-v3: 'fc.weight' is {(fc is null ? "missing" : $"[{string.Join(',', fc.shape)}]")}, "
-                        + $"expected [1008,2048] (FID's network) or [1000,2048] (torchvision's); SHA-256 {Sha256(path)}. {Advice}"
+                        + $"expected [1008,2048] (FID's network) or [1000,2048] (torchvision's); SHA-256 {hash}. {Advice}"
                 );
-            var network = new InceptionV3(variant, tensors, $"{Path.GetFullPath(path)} (SHA-256 {Sha256(path)})", device);
-            var hash = Sha256(path);
+            var network = new InceptionV3(variant, tensors, $"{Path.GetFullPath(path)} (SHA-256 {hash})", device);
             var published = Published.Any(p => p.Sha256 == hash) ? "the published file" : "not the published file";
             return (network, $"{Name(variant)}, weights {hash[..16]} ({published})");
         }
@@ -87,11 +87,5 @@ public static class InceptionWeights
                     $"{source}: tensor '{name}' is {tensor.dtype} [{string.Join(',', tensor.shape)}], expected floats [{string.Join(',', shape)}]. {Advice}"
                 );
         }
-    }
-
-    private static string Sha256(string path)
-    {
-        using var stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 }

@@ -9,7 +9,7 @@ namespace DiMum.Runs.Report;
 internal sealed record Chart(string Name, string Alt, string Caption, byte[] Light, byte[] Dark);
 
 /// <summary>
-/// Which charts a report has: the paper's Figs. 5–7 (AR_a during the attack), Fig. 2 (Fréchet during unlearning) and what explains them.
+/// Which charts a report has: the paper's Figs. 5–7 and 10 (AR_a during the attack), Fig. 11 (AR_alt during it), Fig. 2 (Fréchet during unlearning) and what explains them.
 /// </summary>
 internal static class Charts
 {
@@ -18,6 +18,7 @@ internal static class Charts
     public static IReadOnlyList<Chart> Of(RunResults run) =>
         [
             .. Labels.AssumptionsOf(run).Select(a => Attack(run, a)),
+            .. StyleTables.Suit(run) ? Labels.AssumptionsOf(run).Select(a => Alternative(run, a)) : [],
             .. new[] { FrechetDuringUnlearning(run), ArDuringUnlearning(run), Retained(run) }.OfType<Chart>(),
         ];
 
@@ -27,7 +28,7 @@ internal static class Charts
         Series[] series =
         [
             .. run
-                .Methods.Select(m => (Method: m, Attack: Labels.Attack(m, assumption)))
+                .Methods.Select(m => (Method: m, Attack: m.Under(assumption)))
                 .Where(m => m.Attack is not null)
                 .Select(m => Curve(run, m.Method, m.Attack!.Curve, e => e.ArUnlearned, step => step))
                 .OfType<Series>(),
@@ -47,6 +48,26 @@ internal static class Charts
                     series,
                     RateGuides(run)
                 )
+        );
+    }
+
+    /// <summary>AR_alt against the attack's steps (Fig. 11).</summary>
+    public static Chart Alternative(RunResults run, string assumption)
+    {
+        Series[] series =
+        [
+            .. run
+                .Methods.Select(m => (Method: m, Attack: m.Under(assumption)))
+                .Where(m => m.Attack is not null)
+                .Select(m => Curve(run, m.Method, m.Attack!.Curve, e => e.ArAlternative, step => step))
+                .OfType<Series>(),
+        ];
+        string title = $"Does the replacement stay? Attack {assumption}, {Labels.AuxiliaryDataShort(assumption)}";
+        return Draw(
+            $"ar-alternative-{FileName(assumption)}",
+            $"{title}. {Ends(series)}",
+            $"Share of images asked for as {Labels.Unlearned(run)} that the classifier takes for the replacement. Bands are 95 % intervals of single steps.",
+            theme => Plots.Lines(theme, title, new("attack step", false), new("taken for the replacement (AR_alt)", true), series, [])
         );
     }
 

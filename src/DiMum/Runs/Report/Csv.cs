@@ -29,7 +29,8 @@ internal static class Csv
         Row(stage, method, assumption, e.Step, "ar_unlearned", e.ArUnlearned)
         + Row(stage, method, assumption, e.Step, "ar_alternative", e.ArAlternative)
         + Row(stage, method, assumption, e.Step, "retained_accuracy", e.RetainedAccuracy)
-        + Row(stage, method, assumption, e.Step, "frechet", e.Frechet);
+        + Row(stage, method, assumption, e.Step, "frechet", e.Frechet)
+        + Row(stage, method, assumption, e.Step, "object_accuracy", e.ObjectAccuracy);
 
     private static string Row(string stage, MethodResult? method, string assumption, int step, string quantity, Measured? m)
     {

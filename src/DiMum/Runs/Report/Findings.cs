@@ -77,7 +77,7 @@ internal static class Findings
     public static IReadOnlyList<Comparison> Compare(RunResults run, string assumption)
     {
         var attacked = run
-            .Methods.Select(m => (Rank: Rank(m.Name), Label: Labels.Method(run, m), Attack: Labels.Attack(m, assumption)))
+            .Methods.Select(m => (Rank: Rank(run, m.Name), Label: Labels.Method(run, m), Attack: m.Under(assumption)))
             .Where(m => m.Rank >= 0 && m.Attack is not null)
             .Select(m => (m.Rank, m.Label, Ar: m.Attack!.HighestAr))
             .OrderBy(m => m.Rank)
@@ -101,13 +101,13 @@ internal static class Findings
 
     /// <summary>True where the highest AR_a of the order's methods were not taken over the same attack steps.</summary>
     public static bool UnlikeSteps(RunResults run, string assumption) =>
-        run.Methods.Where(m => Rank(m.Name) >= 0)
-            .Select(m => Labels.Attack(m, assumption))
+        run.Methods.Where(m => Rank(run, m.Name) >= 0)
+            .Select(m => m.Under(assumption))
             .OfType<AttackResult>()
             .Select(a => string.Join(',', a.Curve.Select(e => e.Step)))
             .Distinct()
             .Count() > 1;
 
-    private static int Rank(string method) =>
-        PaperNumbers.Order.Select((name, i) => (name, i)).Where(p => p.name == method).Select(p => p.i).DefaultIfEmpty(-1).First();
+    private static int Rank(RunResults run, string method) =>
+        PaperNumbers.Order(run).Select((name, i) => (name, i)).Where(p => p.name == method).Select(p => p.i).DefaultIfEmpty(-1).First();
 }

@@ -60,7 +60,7 @@ internal static class Glance
             El("th", At("scope", "row"), Samples.Swatch(MethodLook.Of(run, method)), Labels.Method(run, method)),
             Pill("After unlearning", AfterUnlearning(method), method.Final.ArUnlearned),
             assumptions.Select(a =>
-                Labels.Attack(method, a) is { } attack
+                method.Under(a) is { } attack
                     ? Pill($"After attack {a}", AfterAttack(method, attack), attack.HighestAr)
                     : El("td", At("data-head", $"After attack {a}"), Numbers.Absent)
             )

@@ -71,7 +71,4 @@ internal static class Labels
         run.Methods.SelectMany(m => m.Attacks).All(a => CurveMaximum.Is(a.HighestAr))
             ? "corrected for taking the highest of all measured steps"
             : "that of the one step";
-
-    public static AttackResult? Attack(MethodResult method, string assumption) =>
-        method.Attacks.FirstOrDefault(a => a.Assumption == assumption);
 }

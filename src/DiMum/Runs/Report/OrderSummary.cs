@@ -9,7 +9,7 @@ internal static class OrderSummary
 {
     public static IEnumerable<string> Of(RunResults run)
     {
-        yield return $"In the paper the highest AR_a are ordered {string.Join(" ≥ ", PaperNumbers.Order)}.";
+        yield return $"In the paper the highest AR_a are ordered {string.Join(" ≥ ", PaperNumbers.Order(run))}.";
         string[] judged = [.. Labels.AssumptionsOf(run).Where(a => Findings.Compare(run, a).Count > 0)];
         if (judged.Length == 0)
         {
@@ -61,12 +61,12 @@ internal static class OrderSummary
 
     private static string Caveats(RunResults run, string assumption)
     {
-        MethodResult[] attacked = [.. run.Methods.Where(m => Labels.Attack(m, assumption) is not null)];
-        string[] absent = [.. PaperNumbers.Order.Except(attacked.Select(m => m.Name))];
+        MethodResult[] attacked = [.. run.Methods.Where(m => m.Under(assumption) is not null)];
+        string[] absent = [.. PaperNumbers.Order(run).Except(attacked.Select(m => m.Name))];
         string[] unforgotten =
         [
             .. attacked
-                .Where(m => PaperNumbers.Order.Contains(m.Name) && Findings.SideOf(m.Final.ArUnlearned) != Side.Below)
+                .Where(m => PaperNumbers.Order(run).Contains(m.Name) && Findings.SideOf(m.Final.ArUnlearned) != Side.Below)
                 .Select(m => Labels.Method(run, m)),
         ];
         return (absent.Length > 0 ? $" Not part of this comparison: {Numbers.Listed(absent)}." : "")

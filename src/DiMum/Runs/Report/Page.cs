@@ -52,11 +52,13 @@ internal static class Page
             "section",
             El("h2", "Tables"),
             Tables.AfterUnlearning(run).ToHtml(),
-            PaperNumbers.First().ToHtml(),
+            StyleTables.Suit(run) ? null : PaperNumbers.First().ToHtml(),
             Labels.AssumptionsOf(run).Count == 0
                 ? El("p", Class("absent"), "No attack has been run yet, so there is no table of highest AR_a.")
                 : Tables.AfterAttack(run).ToHtml(),
-            El("div", Class("beside"), PaperNumbers.Second().ToHtml(), PaperNumbers.Third().ToHtml()),
+            StyleTables.Suit(run)
+                ? El("div", StyleTables.Of(run).ToHtml(), StyleTables.Paper().ToHtml())
+                : El("div", Class("beside"), PaperNumbers.Second().ToHtml(), PaperNumbers.Third().ToHtml()),
             Pairs.Table(run)?.ToHtml()
         );
 }

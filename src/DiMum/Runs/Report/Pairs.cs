@@ -106,7 +106,7 @@ internal static class Pairs
     private static IReadOnlyList<Pair> AfterAttack(RunResults run, string assumption)
     {
         var attacked = run
-            .Methods.Select(m => (Label: Labels.Method(run, m), Curve: Labels.Attack(m, assumption)?.Curve ?? []))
+            .Methods.Select(m => (Label: Labels.Method(run, m), Curve: m.Under(assumption)?.Curve ?? []))
             .Where(m => m.Curve.Count > 0)
             .ToArray();
         if (attacked.Length == 0)

@@ -12,8 +12,11 @@ internal static class PaperNumbers
 
     public const int PretrainSteps = 1_000_000;
 
-    /// <summary>The order of the highest AR_a that Tables II and III show, from the easiest undone to the hardest.</summary>
-    public static readonly IReadOnlyList<string> Order = ["SFR-on", "SalUn", "DiMUM"];
+    // Tables II and III.
+    private static readonly IReadOnlyList<string> ClassOrder = ["SFR-on", "SalUn", "DiMUM"];
+
+    /// <summary>The order of the highest AR_a that the paper's tables show, from the easiest undone to the hardest.</summary>
+    public static IReadOnlyList<string> Order(RunResults run) => StyleTables.Suit(run) ? StyleTables.Order : ClassOrder;
 
     public static readonly IReadOnlyList<string> Classes = ["airplane", "automobile", "bird", "cat", "deer"];
 

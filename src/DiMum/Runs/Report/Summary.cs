@@ -113,7 +113,7 @@ internal static class Summary
     private static IEnumerable<string> Fates(RunResults run, string assumption)
     {
         var attacked = run
-            .Methods.Select(m => (Method: m, Attack: Labels.Attack(m, assumption)))
+            .Methods.Select(m => (Method: m, Attack: m.Under(assumption)))
             .Where(m => m.Attack is not null)
             .ToLookup(
                 m => Findings.FateOf(m.Method.Final.ArUnlearned, m.Attack!.HighestAr),
@@ -125,7 +125,7 @@ internal static class Summary
         }
         string[] missing =
         [
-            .. run.Methods.Where(m => m.Name != Labels.Retrain && Labels.Attack(m, assumption) is null).Select(m => Labels.Method(run, m)),
+            .. run.Methods.Where(m => m.Name != Labels.Retrain && m.Under(assumption) is null).Select(m => Labels.Method(run, m)),
         ];
         if (missing.Length > 0)
         {

@@ -35,7 +35,7 @@ internal static class Tables
             [
                 .. run
                     .Methods.Where(m => m.Attacks.Count > 0)
-                    .Select(m => (IReadOnlyList<Cell>)[NameCell(run, m), .. assumptions.Select(a => AttackCell(Labels.Attack(m, a)))]),
+                    .Select(m => (IReadOnlyList<Cell>)[NameCell(run, m), .. assumptions.Select(a => AttackCell(m.Under(a)))]),
             ]
         );
     }
@@ -43,11 +43,9 @@ internal static class Tables
     /// <summary>All of the report's tables, each of the run's followed by the paper's own.</summary>
     public static IReadOnlyList<Table> All(RunResults run) =>
         [
-            AfterUnlearning(run),
-            PaperNumbers.First(),
-            AfterAttack(run),
-            PaperNumbers.Second(),
-            PaperNumbers.Third(),
+            .. StyleTables.Suit(run)
+                ? new[] { AfterUnlearning(run), AfterAttack(run), StyleTables.Of(run), StyleTables.Paper() }
+                : [AfterUnlearning(run), PaperNumbers.First(), AfterAttack(run), PaperNumbers.Second(), PaperNumbers.Third()],
             .. Pairs.Table(run) is { } pairs ? new[] { pairs } : [],
         ];
 

@@ -21,13 +21,13 @@ internal sealed class AttackStage(StageContext context, PretrainStage pretrain)
         if (stage.Done)
             return context.Skip<AttackResult>(stage, Describe);
 
-        var bench = context.Bench;
+        var (bench, subject) = (context.Bench, context.Subject);
         var purpose = "attack/" + DiMRA.Label(assumption);
         using var auxiliary = Auxiliary(assumption);
-        using var model = bench.NewNetwork("attack/init");
+        using var model = subject.NewNetwork("attack/init");
         ModelFile.Read(modelFile, model.Parameters);
-        var pairing = Pairing.Auxiliary(auxiliary, bench.Classes.UnlearnedSet);
-        using var rule = DiMRA.Rule(model, bench.Schedule, bench.Batches(purpose, a.BatchSize), pairing, a.Clip);
+        var pairing = Pairing.Auxiliary(auxiliary, subject.Unlearned);
+        using var rule = DiMRA.Rule(model, bench.Schedule, bench.Batches(purpose, a.BatchSize, subject.Code), pairing, a.Clip);
         var trained = context.Train(
             new(
                 stage,
@@ -44,17 +44,24 @@ internal sealed class AttackStage(StageContext context, PretrainStage pretrain)
         return context.Complete(stage, Summary(assumption, curve, trained.Seconds / a.Iterations), Describe);
     }
 
-    /// <summary>The attacker's images; the caller disposes them.</summary>
+    /// <summary>The attacker's images as the network is given them, labelled by condition; the caller disposes them.</summary>
     public Dataset Auxiliary(Assumption assumption)
     {
-        var bench = context.Bench;
-        return assumption switch
+        var (bench, subject) = (context.Bench, context.Subject);
+        bool Retained(int condition) => !subject.Unlearned.Contains(condition);
+        switch (assumption)
         {
-            Assumption.RetainSet => bench.Retain.Where(bench.Retain.Name, _ => true),
-            Assumption.TestSplit => bench.Test.Where(bench.Test.Name + "/auxiliary", label => label != bench.Classes.Unlearned),
-            Assumption.Synthesised => new Synthesis(context, pretrain).Images(),
-            _ => throw new ArgumentOutOfRangeException(nameof(assumption), assumption, null),
-        };
+            case Assumption.RetainSet:
+                return subject.Pairs.Where(bench.Retain.Name, Retained);
+            case Assumption.TestSplit:
+                using (var test = bench.ConditionedTest.Where(bench.Test.Name + "/auxiliary", Retained))
+                    return subject.Encoded(test);
+            case Assumption.Synthesised:
+                using (var made = new Synthesis(context, pretrain).Images())
+                    return subject.Encoded(made);
+            default:
+                throw new ArgumentOutOfRangeException(nameof(assumption), assumption, null);
+        }
     }
 
     private static AttackResult Summary(Assumption assumption, IReadOnlyList<Evaluation> curve, double secondsPerStep)

@@ -13,7 +13,7 @@ internal sealed class CheckpointStage(StageContext context)
     /// <summary>Measures it once: asked again, by hand or by an attack, the answer is read back.</summary>
     public (string Name, string Key, Evaluation Evaluation) Evaluate(string path)
     {
-        using var model = context.Bench.NewNetwork("checkpoint/init");
+        using var model = context.Subject.NewNetwork("checkpoint/init");
         ModelFile.Read(path, model.Parameters);
         var (name, key) = (NameOf(path), KeyOf(model.Parameters));
         var stage = context.Keys.Evaluate(name, key);
@@ -27,17 +27,19 @@ internal sealed class CheckpointStage(StageContext context)
     public void Sample(string path, string classes, int count, string png)
     {
         var bench = context.Bench;
-        using var model = bench.NewNetwork("checkpoint/init");
+        using var model = context.Subject.NewNetwork("checkpoint/init");
         ModelFile.Read(path, model.Parameters);
         int[] chosen =
             classes == "all"
                 ? [.. Enumerable.Range(0, bench.Classes.Names.Count)]
                 : [Classes.Find(classes, bench.Classes.Names, "--class")];
-        var asked = chosen.SelectMany(c => Enumerable.Repeat((long)c, count)).ToArray();
+        var subject = context.Subject;
+        var asked = chosen.SelectMany(c => Enumerable.Range(0, count).Select(n => (long)subject.Condition(c, n))).ToArray();
+        var generation = bench.Generation with { Decode = subject.Decode };
         context.Observer.Begin("sample", 0, 1);
         using var scope = NewDisposeScope();
-        var images = bench.Generation.Images(model, asked, bench.ImageShape, bench.Seed.At("sample"), context.Cancel);
-        bench.Sheet.Write(images, asked, count, 64, png);
+        var images = generation.Images(model, asked, subject.Shape, bench.Seed.At("sample"), context.Cancel);
+        bench.Sheet.Write(images, [.. chosen.SelectMany(c => Enumerable.Repeat((long)c, count))], count, 64, png);
         context.Observer.End("sample", $"{asked.Length} images", alreadyDone: false);
     }
 

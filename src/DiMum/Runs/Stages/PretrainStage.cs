@@ -33,9 +33,10 @@ internal sealed class PretrainStage(StageContext context)
         if (stage.Done)
             return stage;
 
-        using var model = bench.NewNetwork("pretrain/init");
-        var batches = bench.Batches("pretrain", e.Pretrain.BatchSize);
-        using var rule = DiMRA.Rule(model, bench.Schedule, batches, Pairing.Train(bench.Train), e.Pretrain.Clip); // the same loss, on all of D
+        var subject = context.Subject;
+        using var model = subject.NewNetwork("pretrain/init");
+        var batches = bench.Batches("pretrain", e.Pretrain.BatchSize, subject.Code);
+        using var rule = DiMRA.Rule(model, bench.Schedule, batches, Pairing.Train(subject.Pairs), e.Pretrain.Clip); // the same loss, on all of D
         var trained = context.Train(
             new(
                 stage,
@@ -56,7 +57,7 @@ internal sealed class PretrainStage(StageContext context)
     public ITrainableDenoiser Load(string purpose)
     {
         var stage = Train();
-        var model = context.Bench.NewNetwork(purpose);
+        var model = context.Subject.NewNetwork(purpose);
         ModelFile.Read(stage.Model, model.Parameters, context.Experiment.Unlearn.Start == StartWeights.Ema);
         return model;
     }

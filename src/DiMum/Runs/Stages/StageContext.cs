@@ -1,6 +1,8 @@
 using DiMum.Checkpoints;
 using DiMum.Data;
+using DiMum.Data.MiniCanvas;
 using DiMum.Metrics;
+using DiMum.Runs.Subjects;
 
 namespace DiMum.Runs.Stages;
 
@@ -9,8 +11,11 @@ internal sealed class StageContext : IDisposable
 {
     private readonly Lock gate = new();
     private IImageClassifier? classifier;
+    private IImageClassifier? objects;
     private ClassifierResult? classified;
     private Evaluator? evaluator;
+    private readonly Lock subjectGate = new();
+    private ISubject? subject;
 
     public StageContext(Workbench bench, string folder, IRunObserver observer, CancellationToken cancel)
     {
@@ -43,6 +48,18 @@ internal sealed class StageContext : IDisposable
 
     public TrainingOutcome Train(TrainingPlan plan) => new TrainingLoop(Observer, Cancel).Run(plan);
 
+    /// <summary>What the denoiser is given and asked by; its frozen parts are trained when it is first needed.</summary>
+    public ISubject Subject
+    {
+        get
+        {
+            lock (subjectGate)
+                return subject ??= Bench.IsCanvas
+                    ? new CanvasSubject(Bench, new ComponentsStage(this).Run(), Path.Combine(Keys.Components().Path, "cache"))
+                    : new ClassSubject(Bench);
+        }
+    }
+
     public T Skip<T>(StageFolder stage, Func<T, string> describe)
     {
         var result = stage.Result<T>();
@@ -58,33 +75,47 @@ internal sealed class StageContext : IDisposable
     }
 
     public static string Describe(Evaluation e) =>
-        $"AR_u {e.ArUnlearned.Value:p1}, retained accuracy {e.RetainedAccuracy?.Value:p1}, Fréchet {e.Frechet?.Value:f2}";
+        $"AR_u {e.ArUnlearned.Value:p1}, retained accuracy {e.RetainedAccuracy?.Value:p1}, Fréchet {e.Frechet?.Value:f2}"
+        + (e.ObjectAccuracy is { } objects ? $", objects {objects.Value:p1}" : "");
 
     /// <summary>How numbers name the classifier.</summary>
     public static string ClassifierIdentity(Workbench bench, StageFolder stage) =>
         bench.Experiment.Classifier.Kind == ClassifierKind.Resnet34 ? $"classifier-resnet34-{stage.Key}" : $"classifier-{stage.Key}";
 
-    public void Dispose() => classifier?.Dispose();
+    public void Dispose()
+    {
+        classifier?.Dispose();
+        objects?.Dispose();
+        subject?.Dispose();
+    }
 
     private ClassifierResult TrainOrLoadClassifier()
     {
-        var e = Experiment;
-        var stage = Keys.Classifier();
-        if (DatasetSource.LawOf(e.Data.Name) is { } law)
+        if (DatasetSource.LawOf(Experiment.Data.Name) is { } law)
             return TakeBayesRule(law);
-        var identity = ClassifierIdentity(Bench, stage);
-        var done = stage.Done;
-        if (!done)
-            Observer.Begin(stage.Name, 0, e.Classifier.Iterations);
-        var network = done ? Classifiers.Load(Bench, stage) : Classifiers.Train(Bench, stage, Advance, Cancel);
-        Use(network, identity);
-        if (done)
-            return Skip<ClassifierResult>(stage, Describe);
-        var top1 = ClassifierTraining.Accuracy(network, Bench.Test, identity);
-        var topK = ClassifierTraining.Accuracy(network, Bench.Test, identity, e.Classifier.TopK);
-        return Complete(stage, new ClassifierResult(identity, top1, topK), Describe);
+        if (Bench.IsCanvas)
+        {
+            using var train = MiniCanvasSet.ByObject(Bench.ConditionedTrain);
+            using var test = MiniCanvasSet.ByObject(Bench.ConditionedTest);
+            objects ??= TrainOrLoad(Keys.ObjectClassifier(), train, test).Network;
+        }
 
-        void Advance(int step, double loss) => Observer.Advance(stage.Name, step, loss);
+        var stage = Keys.Classifier();
+        var (network, result) = TrainOrLoad(stage, Bench.Train, Bench.Test);
+        Use(network, ClassifierIdentity(Bench, stage));
+        return result;
+    }
+
+    private (IImageClassifier Network, ClassifierResult Result) TrainOrLoad(StageFolder stage, Dataset train, Dataset test)
+    {
+        if (stage.Done)
+            return (Classifiers.Load(Bench, stage, train), Skip<ClassifierResult>(stage, Describe));
+        var identity = ClassifierIdentity(Bench, stage);
+        Observer.Begin(stage.Name, 0, Experiment.Classifier.Iterations);
+        var network = Classifiers.Train(Bench, stage, train, (step, loss) => Observer.Advance(stage.Name, step, loss), Cancel);
+        var top1 = ClassifierTraining.Accuracy(network, test, identity);
+        var topK = ClassifierTraining.Accuracy(network, test, identity, Experiment.Classifier.TopK);
+        return (network, Complete(stage, new ClassifierResult(identity, top1, topK), Describe));
     }
 
     // Nothing to train: the data's law is known.
@@ -107,7 +138,7 @@ internal sealed class StageContext : IDisposable
     {
         classifier?.Dispose();
         classifier = made;
-        evaluator = new Evaluator(Experiment, Bench.Classes, Bench.Generation, made, identity, Bench.Retain, Bench.Sheet, Cancel);
+        evaluator = new Evaluator(Bench, Subject, new(made, identity, objects), Cancel);
     }
 
     private static string Describe(ClassifierResult result) => $"test accuracy {result.TestAccuracy.Value:p1}";

@@ -15,19 +15,30 @@ internal sealed class StageKeys(Workbench bench, string folder)
 
     public StageFolder Classifier() => Stage("classifier", bench.DataHash, classifier, Experiment.Data.Flip, Experiment.Seed);
 
+    /// <summary>The classifier of objects, where every style has them.</summary>
+    public StageFolder ObjectClassifier() => Stage("classifier-objects", bench.DataHash, classifier, Experiment.Data.Flip, Experiment.Seed);
+
+    /// <summary>Autoencoder and text encoder.</summary>
+    public StageFolder Components() =>
+        Stage("components", bench.DataHash, $"{Experiment.Canvas.Wording}", Experiment.Canvas.Autoencoder, Experiment.Canvas.Text);
+
     /// <summary>The weights, which know nothing of what will be unlearned: experiments on several classes share them.</summary>
     public StageFolder Pretrain() =>
         // bf16 by name in the network's place, so that float32 stages of before keep theirs.
         Stage(
             "pretrain",
-            bench.DataHash,
-            Experiment.Data.Flip,
-            Experiment.Precision == Precision.Fp32 ? Experiment.Network : YamlRecord.Write(Experiment.Network) + Experiment.Precision,
-            Experiment.Diffusion,
-            Experiment.Pretrain with
-            {
-                CheckpointEvery = 1,
-            }
+            [
+                bench.DataHash,
+                Experiment.Data.Flip,
+                Experiment.Precision == Precision.Fp32 ? Experiment.Network : YamlRecord.Write(Experiment.Network) + Experiment.Precision,
+                Experiment.Diffusion,
+                Experiment.Pretrain with
+                {
+                    CheckpointEvery = 1,
+                },
+                .. bench.IsCanvas ? new object[] { $"{Components().Key} {Experiment.Canvas.Heads} heads" } : [],
+                .. Draws,
+            ]
         );
 
     public StageFolder EvaluatePretrained() => Stage("evaluate-pretrained", Start, Measures);
@@ -42,20 +53,30 @@ internal sealed class StageKeys(Workbench bench, string folder)
     public StageFolder Attack(string name, string modelKey, Assumption assumption) =>
         Stage(
             $"attack-{name}-{DiMRA.Label(assumption)}",
-            modelKey,
-            Experiment.Attack with
-            {
-                Assumptions = [],
-                Methods = [],
-                CheckpointEvery = 1,
-            },
-            assumption == Assumption.Synthesised ? Start : "",
-            Measures
+            [
+                modelKey,
+                Experiment.Attack with
+                {
+                    Assumptions = [],
+                    Methods = [],
+                    CheckpointEvery = 1,
+                },
+                assumption == Assumption.Synthesised ? Start : "",
+                Measures,
+                .. Draws,
+            ]
         );
 
     public StageFolder Synthesise() => Stage("synthesise", Start, Experiment.Sampling, bench.Classes.Unlearned);
 
     public StageFolder Evaluate(string name, string modelKey) => Stage($"evaluate-{name}", modelKey, Measures);
+
+    // Which numbers dropout takes, where there is dropout: once they came from a generator, so stages of then must not be gone on with. Without it the
+    // key is as it was: rounding, which a processor's or a library's kernels decide as well, is no part of a key.
+    private object[] Draws =>
+        bench.Device.type == TorchSharp.DeviceType.CPU && Experiment.Network is { Kind: NetworkKind.Unet, Dropout: > 0 } && !bench.IsCanvas
+            ? ["dropout by index"]
+            : [];
 
     // The weights that unlearning and synthesis start from.
     private string Start => $"{Pretrain().Key} {Experiment.Unlearn.Start}";
@@ -65,7 +86,7 @@ internal sealed class StageKeys(Workbench bench, string folder)
         StageFolder.KeyOf(
             Experiment.Evaluate,
             Experiment.Sampling,
-            Classifier().Key,
+            bench.IsCanvas ? $"{Classifier().Key} {ObjectClassifier().Key} top-{Experiment.Canvas.TopK}" : Classifier().Key,
             $"{bench.Classes.Unlearned} → {string.Join(',', bench.Classes.Alternative)}"
         );
 

@@ -19,7 +19,12 @@ internal sealed class Synthesis(StageContext context, PretrainStage pretrain)
         var (bench, observer) = (context.Bench, context.Observer);
         var wanted = bench.Experiment.Attack.SyntheticImages is > 0 and var n ? n : (int)bench.Retain.Count;
         var stage = context.Keys.Synthesise();
-        var asked = Enumerable.Range(0, wanted).Select(i => (long)bench.Classes.Retained[i % bench.Classes.Retained.Count]).ToArray();
+        var (subject, classes) = (context.Subject, bench.Classes.Retained);
+        var asked = Enumerable
+            .Range(0, wanted)
+            .Select(i => (long)subject.Condition(classes[i % classes.Count], i / classes.Count))
+            .ToArray();
+        var generation = bench.Generation with { Decode = subject.Decode };
         using var scope = NewDisposeScope();
         var parts = new List<Tensor>();
         ITrainableDenoiser? model = null;
@@ -34,7 +39,7 @@ internal sealed class Synthesis(StageContext context, PretrainStage pretrain)
                 if (!File.Exists(file))
                 {
                     model ??= pretrain.Load("pretrain/init");
-                    var images = bench.Generation.Images(model, some, bench.ImageShape, bench.Seed.At("synthesise", from), context.Cancel);
+                    var images = generation.Images(model, some, subject.Shape, bench.Seed.At("synthesise", from), context.Cancel);
                     Safetensors.Write(
                         file,
                         new Dictionary<string, Tensor> { ["images"] = bench.Train.IsPoints ? images : Pixels.ToBytes(images) }
@@ -55,7 +60,7 @@ internal sealed class Synthesis(StageContext context, PretrainStage pretrain)
             "synthesised/retain",
             cat(parts).MoveToOuterDisposeScope(),
             tensor(asked, ScalarType.Int64, bench.Device).MoveToOuterDisposeScope(),
-            bench.Classes.Names
+            bench.ConditionedTrain.ClassNames
         );
     }
 }

@@ -19,7 +19,7 @@ internal sealed class UnlearnStage(StageContext context, PretrainStage pretrain)
             return (stage, context.Skip<MethodResult>(stage, Describe));
 
         var purpose = $"{settings.Name}/init";
-        using var model = method.StartsFromScratch ? context.Bench.NewNetwork(purpose) : pretrain.Load(purpose);
+        using var model = method.StartsFromScratch ? context.Subject.NewNetwork(purpose) : pretrain.Load(purpose);
         using var selected = ParameterSelection.Parse(settings.Parameters).Mask(model.Parameters);
         using var rule = method.Prepare(Situation(model, method, settings) with { Selected = selected });
         var trained = context.Train(
@@ -52,15 +52,15 @@ internal sealed class UnlearnStage(StageContext context, PretrainStage pretrain)
     private UnlearningContext Situation(ITrainableDenoiser model, IUnlearningMethod method, MethodSettings settings)
     {
         var bench = context.Bench;
-        var (train, classes) = (bench.Train, bench.Classes);
+        var subject = context.Subject;
         return new(
             model,
             bench.Schedule,
-            bench.Batches(method.StartsFromScratch ? "pretrain" : "unlearn", settings.BatchSize, method.Loader),
-            Pairing.Forget(train, classes.UnlearnedSet),
-            Pairing.Retain(train, classes.UnlearnedSet),
-            Pairing.Memorization(train, classes.UnlearnedSet, classes.AlternativeSet),
-            bench.Alternative,
+            bench.Batches(method.StartsFromScratch ? "pretrain" : "unlearn", settings.BatchSize, subject.Code, method.Loader),
+            Pairing.Forget(subject.Pairs, subject.Unlearned),
+            Pairing.Retain(subject.Pairs, subject.Unlearned),
+            subject.Memorization(),
+            subject.Alternative,
             settings.Iterations,
             method.Clips && settings.Clip > 0 ? settings.Clip : double.PositiveInfinity
         )

@@ -4,6 +4,7 @@ using DiMum.Diffusion;
 using DiMum.Nets;
 using DiMum.Optimization;
 using DiMum.Runs;
+using DiMum.Runs.Subjects;
 using DiMum.Unlearning;
 using DiMum.Unlearning.Methods;
 
@@ -43,14 +44,15 @@ internal static class Convergence
         var (u, alternative) = (bench.Classes.Unlearned, bench.Classes.Alternative[0]);
         var law = DatasetSource.LawOf(experiment.Data.Name)!;
         using var probe = new Probe(law, bench.Schedule, u, alternative, bench.Seed.At("probe"));
-        using var model = bench.NewNetwork("pretrain/init");
+        using var model = bench.NewClassNetwork("pretrain/init");
         var name = $"seed {experiment.Seed} ";
         Course Follow(string rule, IUpdateRule updates, TrainerSettings settings, string purpose) =>
             Watch(name + rule, rule, model, updates, settings, bench.Seed.At(purpose), probe, observer, cancel);
 
         var p = experiment.Pretrain;
         Course training;
-        using (var rule = DiMRA.Rule(model, bench.Schedule, bench.Batches("pretrain", p.BatchSize), Pairing.Train(bench.Train), p.Clip))
+        var batches = bench.Batches("pretrain", p.BatchSize, PixelCode.Instance);
+        using (var rule = DiMRA.Rule(model, bench.Schedule, batches, Pairing.Train(bench.Train), p.Clip))
             training = Follow(Training, rule, Workbench.Trainer(p), "pretrain");
         using var start = model.Parameters.Snapshot().DetachFromDisposeScope();
         List<Course> courses = [training];
@@ -99,7 +101,7 @@ internal static class Convergence
             Pairing.Forget(train, classes.UnlearnedSet),
             Pairing.Retain(train, classes.UnlearnedSet),
             Pairing.Memorization(train, classes.UnlearnedSet, classes.AlternativeSet),
-            bench.Alternative,
+            new ClassSubject(bench).Alternative,
             iterations,
             settings.Clip
         );

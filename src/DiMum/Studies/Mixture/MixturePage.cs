@@ -1,4 +1,3 @@
-using System.Text;
 using DiMum.Data;
 using DiMum.Metrics;
 using DiMum.Runs;
@@ -15,26 +14,26 @@ internal sealed class MixturePage(
     string folder
 )
 {
-    private readonly StringBuilder text = new();
+    private readonly MarkdownPage page = new();
     private readonly MixtureCharts charts = new(courses, runs, folder);
 
     /// <summary>Highest AR_a of each seed that has it.</summary>
     public static List<double> HighestAr(IReadOnlyList<MixtureRun> runs, string label, string assumption) =>
-        [.. runs.Select(r => r.Of(label).Result).OfType<MethodResult>().Select(r => Attack(r, assumption).HighestAr.Value)];
+        [.. runs.Select(r => r.Of(label).Result).OfType<MethodResult>().Select(r => r.Under(assumption)!.HighestAr.Value)];
 
     public string Write()
     {
         var law = GaussianMixture.BuiltIn;
-        Line("# mixture: convergence and attacks where the truth is known\n");
-        Line("```\ndimum study mixture\n```\n");
-        Line(
+        page.Line("# mixture: convergence and attacks where the truth is known\n");
+        page.Line("```\ndimum study mixture\n```\n");
+        page.Line(
             $"Data: {law.Components} Gaussians on a circle of the plane, σ = {law.Deviation}, 12,000 training points; component {preset.Unlearn.Class} is unlearned, the next is the "
                 + "alternative. Its best denoiser ε*, the least loss and the Bayes rule are known in closed form, so «converged» is measured: "
                 + "E‖ε_θ − ε*‖² is exactly what a loss has above its floor. Probes are 512 fresh points in each bin of t. AR is the mass within 4 σ of the "
                 + "forgotten component, of 1000 points. Numbers are means over seeds with Student's 95 % intervals over the seeds; distances are "
                 + "geometric means. Rates and weights were chosen on seed 7, without attacks."
         );
-        Line($"\nIn: {courses.Count} of {planned} seeds for convergence, {runs.Count} of {planned} for the methods.\n");
+        page.Line($"\nIn: {courses.Count} of {planned} seeds for convergence, {runs.Count} of {planned} for the methods.\n");
         if (courses.Count > 0)
         {
             Training();
@@ -45,31 +44,32 @@ internal sealed class MixturePage(
 
         if (runs.Count > 0)
             Methods();
-        return text.ToString();
+        return page.ToString();
     }
 
     private void Training()
     {
         var seen = courses[0].Of(Convergence.Training).Seen;
-        Line("## 1. Training approaches the optimum\n");
-        Line($"The floor, mean over t: {CellFigures.Digits(Probe.OverTime(courses[0].Floor))} under a class,");
-        Line($"{CellFigures.Digits(Probe.OverTime(courses[0].NullFloor))} under ∅ (a mean over the probe's points).\n");
-        Row("iterations", [.. seen.Select(s => $"{s.Iteration}")]);
-        Rule(seen.Count);
-        Row("above the floor, class", [.. seen.Select((_, i) => Show(Convergence.Training, i, d => Probe.OverTime(d.Retain)))]);
-        Row("above the floor, ∅", [.. seen.Select((_, i) => Show(Convergence.Training, i, d => Probe.OverTime(d.Null)))]);
-        Line("\nAt the end, by t:\n");
+        page.Line("## 1. Training approaches the optimum\n");
+        page.Line(
+            $"The floor, mean over t: {CellFigures.Digits(Probe.OverTime(courses[0].Floor))} under a class, "
+                + $"{CellFigures.Digits(Probe.OverTime(courses[0].NullFloor))} under ∅ (a mean over the probe's points).\n"
+        );
+        page.Header(["iterations", .. seen.Select(s => $"{s.Iteration}")]);
+        page.Row(["above the floor, class", .. seen.Select((_, i) => Show(Convergence.Training, i, d => Probe.OverTime(d.Retain)))]);
+        page.Row(["above the floor, ∅", .. seen.Select((_, i) => Show(Convergence.Training, i, d => Probe.OverTime(d.Null)))]);
+        page.Line("\nAt the end, by t:\n");
         Bins();
-        Row("floor, class", [.. courses[0].Floor.Select(CellFigures.Digits)]);
-        Row("above it", PerBin(Convergence.Training, d => d.Retain));
-        Row("floor, ∅ (seed 1's points)", [.. courses[0].NullFloor.Select(CellFigures.Digits)]);
-        Row("above it", PerBin(Convergence.Training, d => d.Null));
-        Line("\n" + charts.Training());
+        page.Row(["floor, class", .. courses[0].Floor.Select(CellFigures.Digits)]);
+        page.Row(["above it", .. PerBin(Convergence.Training, d => d.Retain)]);
+        page.Row(["floor, ∅ (seed 1's points)", .. courses[0].NullFloor.Select(CellFigures.Digits)]);
+        page.Row(["above it", .. PerBin(Convergence.Training, d => d.Null)]);
+        page.Line("\n" + charts.Training());
     }
 
     private void Memorizing()
     {
-        Line(
+        page.Line(
             $"## 2. DiMUM's losses, Eqs. (8) and (10)\n\n{iterations} iterations of the bare Eq. (11) from the pre-trained weights, at a constant rate.\n"
         );
         Table(
@@ -78,16 +78,16 @@ internal sealed class MixturePage(
             ("Eq. (10) above its floor", d => Probe.OverTime(d.Memorize))
         );
         Verdict("Eq. (10)", Convergence.Memorizing, d => Probe.OverTime(d.Memorize));
-        Line("Eq. (10) above its floor, by t:\n");
+        page.Line("Eq. (10) above its floor, by t:\n");
         Bins();
-        Row("at the start", PerBin(Convergence.Memorizing, d => d.Memorize, last: false));
-        Row("at the end", PerBin(Convergence.Memorizing, d => d.Memorize));
-        Line("");
+        page.Row(["at the start", .. PerBin(Convergence.Memorizing, d => d.Memorize, last: false)]);
+        page.Row(["at the end", .. PerBin(Convergence.Memorizing, d => d.Memorize)]);
+        page.Line();
     }
 
     private void Ascent()
     {
-        Line("## 3. Eq. (5) climbs without end\n");
+        page.Line("## 3. Eq. (5) climbs without end\n");
         Table(
             Convergence.Ascent,
             ("climbed loss, above the least", d => Probe.OverTime(d.Forget)),
@@ -95,13 +95,13 @@ internal sealed class MixturePage(
         );
         Verdict("The climbed loss", Convergence.Ascent, d => Probe.OverTime(d.Forget));
         foreach (var course in courses.Where(c => c.Of(Convergence.Ascent).Failure is not null))
-            Line($"Seed {course.Seed} ended early: {course.Of(Convergence.Ascent).Failure}\n");
+            page.Line($"Seed {course.Seed} ended early: {course.Of(Convergence.Ascent).Failure}\n");
     }
 
     private void Relabelled()
     {
-        Line("## 4. Eq. (6), bin by bin\n");
-        Line(
+        page.Line("## 4. Eq. (6), bin by bin\n");
+        page.Line(
             "The second term compares ε_θ under c with ε_θ under c̃ on the same points of D_u; nothing dropped, its floor is 0 at every t. The paper (IV-B) expects it not to "
                 + "converge, above all at small t, where the target is asked for on points that c̃ never saw.\n"
         );
@@ -111,24 +111,24 @@ internal sealed class MixturePage(
             ("Eq. (8) above its floor", d => Probe.OverTime(d.Retain))
         );
         Verdict("The second term", Convergence.Relabelled, d => Probe.OverTime(d.Relabel));
-        Line("By t:\n");
+        page.Line("By t:\n");
         Bins();
-        Row("second term, start", PerBin(Convergence.Relabelled, d => d.Relabel, last: false));
-        Row("second term, end", PerBin(Convergence.Relabelled, d => d.Relabel));
-        Row("left of it, %", BinRatio(d => d.Relabel, 0, 100));
-        Row("end ÷ half-way", BinRatio(d => d.Relabel, Middle, 1));
-        Row("target off ε*(c̃) by", PerBin(Convergence.Relabelled, d => d.Target));
-        Row("Eq. (10) above its floor, end", PerBin(Convergence.Relabelled, d => d.Memorize));
-        Row("the same under DiMUM, end", PerBin(Convergence.Memorizing, d => d.Memorize));
-        Line("\n" + charts.Losses());
-        Line(charts.ByTime());
+        page.Row(["second term, start", .. PerBin(Convergence.Relabelled, d => d.Relabel, last: false)]);
+        page.Row(["second term, end", .. PerBin(Convergence.Relabelled, d => d.Relabel)]);
+        page.Row(["left of it, %", .. BinRatio(d => d.Relabel, 0, 100)]);
+        page.Row(["end ÷ half-way", .. BinRatio(d => d.Relabel, Middle, 1)]);
+        page.Row(["target off ε*(c̃) by", .. PerBin(Convergence.Relabelled, d => d.Target)]);
+        page.Row(["Eq. (10) above its floor, end", .. PerBin(Convergence.Relabelled, d => d.Memorize)]);
+        page.Row(["the same under DiMUM, end", .. PerBin(Convergence.Memorizing, d => d.Memorize)]);
+        page.Line("\n" + charts.Losses());
+        page.Line(charts.ByTime());
     }
 
     private void Methods()
     {
-        Line("## 5. End to end\n");
-        Line($"Before: AR {CellFigures.Percent(CellFigures.Rate(runs.Select(r => r.Pretrained.ArUnlearned.Value)))} %. In percent:\n");
-        Line(
+        page.Line("## 5. End to end\n");
+        page.Line($"Before: AR {CellFigures.Percent(CellFigures.Rate(runs.Select(r => r.Pretrained.ArUnlearned.Value)))} %. In percent:\n");
+        page.Line(
             "| method | AR_u | highest AR_a (i) | highest AR_a (ii-a) | retained accuracy | Fréchet (points) |\n|---|---|---|---|---|---|"
         );
         var labels = preset.Unlearn.Methods.Select(m => m.Label).ToList();
@@ -138,23 +138,23 @@ internal sealed class MixturePage(
             if (done.Count == 0)
                 continue;
             string Percent(Func<MethodResult, double> of) => CellFigures.Percent(CellFigures.Rate(done.Select(of)));
-            Line(
-                $"| {label} | {Percent(r => r.Final.ArUnlearned.Value)} | {Percent(r => Attack(r, "i").HighestAr.Value)} | {Percent(r => Attack(r, "ii-a").HighestAr.Value)} | "
+            page.Line(
+                $"| {label} | {Percent(r => r.Final.ArUnlearned.Value)} | {Percent(r => r.Under("i")!.HighestAr.Value)} | {Percent(r => r.Under("ii-a")!.HighestAr.Value)} | "
                     + $"{Percent(r => r.Final.RetainedAccuracy!.Value)} | {CellFigures.Distance(CellFigures.Geometric(done.Select(r => r.Final.Frechet!.Value)))} |"
             );
         }
 
-        Line("");
+        page.Line();
         foreach (var run in runs)
         foreach (var m in run.Methods.Where(m => m.Failure is not null))
-            Line($"Seed {run.Seed}, {m.Label}: {m.Failure}\n");
+            page.Line($"Seed {run.Seed}, {m.Label}: {m.Failure}\n");
         foreach (var assumption in new[] { "i", "ii-a" })
             Claim(assumption);
-        Line("Of each seed, AR_u and highest AR_a under (i) and (ii-a), with exact 95 % intervals of the 1000 points:\n");
+        page.Line("Of each seed, AR_u and highest AR_a under (i) and (ii-a), with exact 95 % intervals of the 1000 points:\n");
         PerSeed(["DiMUM", "SalUn", "SFR-on"]);
         foreach (var assumption in new[] { "i", "ii-a" })
-            Line(charts.Highest(assumption, labels));
-        Line(charts.Scatters(labels));
+            page.Line(charts.Highest(assumption, labels));
+        page.Line(charts.Scatters(labels));
     }
 
     private void Claim(string assumption)
@@ -163,7 +163,7 @@ internal sealed class MixturePage(
         {
             var pairs = runs.Select(r => (DiMum: r.Of("DiMUM").Result, Other: r.Of(other).Result))
                 .Where(p => p.DiMum is not null && p.Other is not null)
-                .Select(p => Attack(p.DiMum!, assumption).HighestAr.Value - Attack(p.Other!, assumption).HighestAr.Value)
+                .Select(p => p.DiMum!.Under(assumption)!.HighestAr.Value - p.Other!.Under(assumption)!.HighestAr.Value)
                 .ToList();
             if (pairs.Count < 2)
                 continue;
@@ -172,32 +172,29 @@ internal sealed class MixturePage(
                 !difference.LeavesZeroOut ? "not decided"
                 : difference.Mean < 0 ? "DiMUM lower, as the paper says"
                 : "DiMUM higher, against the paper";
-            Line($"* ({assumption}) DiMUM − {other}: {CellFigures.Percent(difference)} points over {pairs.Count} seeds: {verdict}.");
+            page.Line($"* ({assumption}) DiMUM − {other}: {CellFigures.Percent(difference)} points over {pairs.Count} seeds: {verdict}.");
         }
 
-        Line("");
+        page.Line();
     }
 
     private void PerSeed(IReadOnlyList<string> labels)
     {
-        Line("| seed | " + string.Join(" | ", labels.SelectMany(l => new[] { $"{l} AR_u", "(i)", "(ii-a)" })) + " |");
-        Rule(3 * labels.Count);
+        page.Header(["seed", .. labels.SelectMany(l => new[] { $"{l} AR_u", "(i)", "(ii-a)" })]);
         foreach (var run in runs)
         {
             var cells = labels.SelectMany(l =>
                 run.Of(l).Result is { } r
-                    ? new[] { Exact(r.Final.ArUnlearned), Exact(Attack(r, "i").HighestAr), Exact(Attack(r, "ii-a").HighestAr) }
+                    ? new[] { Exact(r.Final.ArUnlearned), Exact(r.Under("i")!.HighestAr), Exact(r.Under("ii-a")!.HighestAr) }
                     : ["–", "–", "–"]
             );
-            Row($"{run.Seed}", [.. cells]);
+            page.Row([$"{run.Seed}", .. cells]);
         }
 
-        Line("");
+        page.Line();
     }
 
     private static string Exact(Measured m) => CellFigures.Percent(new(m.Value, m.Low, m.High, 1));
-
-    private static AttackResult Attack(MethodResult r, string assumption) => r.Attacks.First(a => a.Assumption == assumption);
 
     // Whether what is followed has come to rest: over the second half, and over all.
     private void Verdict(string what, string rule, Func<Distances, double> of)
@@ -209,7 +206,7 @@ internal sealed class MixturePage(
             half.Low > 1 ? "still rising"
             : half.High < 1 ? "still falling"
             : "at rest";
-        Line($"\n{what}: end ÷ start {CellFigures.Distance(all)}; end ÷ half-way {CellFigures.Distance(half)}: {says}.\n");
+        page.Line($"\n{what}: end ÷ start {CellFigures.Distance(all)}; end ÷ half-way {CellFigures.Distance(half)}: {says}.\n");
     }
 
     // The sighting nearest to half of the iterations.
@@ -218,10 +215,9 @@ internal sealed class MixturePage(
     private void Table(string rule, params (string Name, Func<Distances, double> Of)[] rows)
     {
         var seen = courses[0].Of(rule).Seen;
-        Row("iterations", [.. seen.Select(s => $"{s.Iteration}")]);
-        Rule(seen.Count);
+        page.Header(["iterations", .. seen.Select(s => $"{s.Iteration}")]);
         foreach (var (name, of) in rows)
-            Row(name, [.. seen.Select((_, i) => Show(rule, i, of))]);
+            page.Row([name, .. seen.Select((_, i) => Show(rule, i, of))]);
     }
 
     private string Show(string rule, int at, Func<Distances, double> of) =>
@@ -255,13 +251,6 @@ internal sealed class MixturePage(
 
     private void Bins()
     {
-        Row("t", [.. Enumerable.Range(0, Probe.Bins).Select(b => $"{Probe.Edges[b]}–{Probe.Edges[b + 1] - 1}")]);
-        Rule(Probe.Bins);
+        page.Header(["t", .. Enumerable.Range(0, Probe.Bins).Select(b => $"{Probe.Edges[b]}–{Probe.Edges[b + 1] - 1}")]);
     }
-
-    private void Row(string head, string[] cells) => Line($"| {head} | {string.Join(" | ", cells)} |");
-
-    private void Rule(int columns) => Line("|---" + string.Concat(Enumerable.Repeat("|---", columns)) + "|");
-
-    private void Line(string line) => text.Append(line).Append('\n');
 }

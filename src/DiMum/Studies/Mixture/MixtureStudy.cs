@@ -1,5 +1,4 @@
 using DiMum.Attacks;
-using DiMum.Checkpoints;
 using DiMum.Runs;
 using DiMum.Unlearning;
 
@@ -64,12 +63,12 @@ public sealed class MixtureStudy : IStudy
             // The page says what is in.
         }
 
-        var courses = Seeds.Select(s => Read<ConvergenceCell>(context, Course(s))).OfType<ConvergenceCell>().ToList();
-        var runs = Seeds.Select(s => Read<MixtureRun>(context, Methods(s))).OfType<MixtureRun>().ToList();
+        var courses = Seeds.Select(s => context.Read<ConvergenceCell>(Course(s))).OfType<ConvergenceCell>().ToList();
+        var runs = Seeds.Select(s => context.Read<MixtureRun>(Methods(s))).OfType<MixtureRun>().ToList();
         foreach (var cell in courses)
-            Same(context, Course(cell.Seed), cell.Settings, Bare(setting with { Seed = cell.Seed }));
+            context.Same(Course(cell.Seed), cell.Settings, Bare(setting with { Seed = cell.Seed }));
         foreach (var run in runs)
-            Same(context, Methods(run.Seed), run.Settings, setting with { Seed = run.Seed });
+            context.Same(Methods(run.Seed), run.Settings, setting with { Seed = run.Seed });
         return new MixturePage(setting, Iterations, Seeds.Length, courses, runs, context.Folder).Write();
     }
 
@@ -90,30 +89,17 @@ public sealed class MixtureStudy : IStudy
     // What the bare equations read of it: of the methods the first one's batch and rate.
     private static Experiment Bare(Experiment e) => e with { Unlearn = e.Unlearn with { Methods = [e.Unlearn.Methods[0]] } };
 
-    private static void Same(StudyContext context, string cell, string then, Experiment now)
-    {
-        if (then != YamlRecord.Write(now))
-            throw new UserError($"{FileOf(context, cell)}: a cell of other settings than this study's; give --out a new folder");
-    }
-
     private static string Course(long seed) => $"convergence-{seed}";
 
     private static string Methods(long seed) => $"methods-{seed}";
 
-    private static string FileOf(StudyContext context, string name) => Path.Combine(context.Folder, "cells", name + ".json");
-
-    private static T? Read<T>(StudyContext context, string name)
-        where T : class => FileOf(context, name) is var file && File.Exists(file) ? Json.Read<T>(File.ReadAllText(file), file) : null;
-
     // Made where it is not there yet.
     private static void Cell<T>(StudyContext context, string name, Func<T> make)
     {
-        var file = FileOf(context, name);
-        if (File.Exists(file))
+        if (File.Exists(context.CellFile(name)))
             return;
         context.Cancel.ThrowIfCancellationRequested();
-        AtomicFile.WriteText(file, Json.Write(make()));
-        context.Observer.Note($"{name} is in");
+        context.Keep(name, make());
     }
 
     private static MixtureRun EndToEnd(StudyContext context, Experiment experiment)

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using DiMum.Attacks;
 using DiMum.Runs;
 using TorchSharp;
@@ -17,51 +15,49 @@ public sealed class TrapsStudy : IStudy
 
     private sealed record Pair(double Unlearned, double Attacked, double Accuracy);
 
-    private readonly StringBuilder text = new();
-
     public string Name => "traps";
     public string Question => "what does each trap of the released baselines do, and what does it change in AR?";
 
     public string Run(StudyContext context)
     {
-        text.Clear();
-        Demonstrations(context);
-        Effects(context);
-        return text.ToString();
+        var page = new MarkdownPage();
+        Demonstrations(page, context);
+        Effects(page, context);
+        return page.ToString();
     }
 
-    private void Demonstrations(StudyContext context)
+    private static void Demonstrations(MarkdownPage page, StudyContext context)
     {
-        Line("# Traps in released baselines, each shown by a run");
-        Line("");
-        Line(
+        page.Line("# Traps in released baselines, each shown by a run");
+        page.Line();
+        page.Line(
             "`dimum study traps` ran everything below. The claims are about public code at the commits given. *Golden* names the files of"
         );
-        Line(
+        page.Line(
             "`tests/DiMum.Tests/Golden/public` that were made by running that code: the as-released reading reproduces them (`dimum verify`), and with them what"
         );
-        Line(
+        page.Line(
             "the claim says of the code. Where there is none, the claim was read in the code and what is shown is its effect, with this library's own"
         );
-        Line(
+        page.Line(
             "parts, on the built-in digits or on drawn numbers. Each demonstration is a function of some ten lines in `src/DiMum/Studies/Traps`."
         );
-        Line("");
-        Line("| trap | claim | where | golden | effect | what came out |");
-        Line("|---|---|---|---|---|---|");
+        page.Line();
+        page.Line("| trap | claim | where | golden | effect | what came out |");
+        page.Line("|---|---|---|---|---|---|");
         context.Observer.Begin("traps", 0, KnownTraps.All.Count);
         for (var k = 0; k < KnownTraps.All.Count; k++)
         {
             var trap = KnownTraps.All[k];
             var seen = Show(trap);
-            Line(
+            page.Line(
                 $"| {trap.Id} | {trap.Claim} | {trap.Where} | {(trap.Golden.Length > 0 ? trap.Golden : "–")} | {(seen.Confirmed ? "confirmed" : "**refuted**")} | {seen.What} |"
             );
             context.Observer.Advance("traps", k + 1, null);
         }
 
         context.Observer.End("traps", $"{KnownTraps.All.Count} shown", alreadyDone: false);
-        Line("");
+        page.Line();
     }
 
     /// <summary>One demonstration; what it allocates dies with it.</summary>
@@ -73,24 +69,24 @@ public sealed class TrapsStudy : IStudy
         return trap.Show(scene);
     }
 
-    private void Effects(StudyContext context)
+    private static void Effects(MarkdownPage page, StudyContext context)
     {
-        Line("## Effect on AR");
-        Line("");
-        Line(
+        page.Line("## Effect on AR");
+        page.Line();
+        page.Line(
             "One trap at a time put into the published reading, on the built-in digits, in the same cells (a seed and an unlearned class) with the same numbers as"
         );
-        Line(
+        page.Line(
             "[digits-baselines](results/digits-baselines.md): difference *with the trap less without*, in points, mean and 95 % Student interval over the cells. AR_a is the"
         );
-        Line(
+        page.Line(
             "highest under attack (i). Traps that are not in this table lie in sampling, measuring or a Stable Diffusion program: their effect on AR was not measured."
         );
-        Line("");
-        Line("| trap | switched | method | AR_u | highest AR_a (i) | retained accuracy | cells |");
-        Line("|---|---|---|---|---|---|---|");
+        page.Line();
+        page.Line("| trap | switched | method | AR_u | highest AR_a (i) | retained accuracy | cells |");
+        page.Line("|---|---|---|---|---|---|---|");
         foreach (var (change, pairs) in Measured(context))
-            Line(
+            page.Line(
                 $"| {change.Trap} | {change.What} | {change.Method} | {Points(pairs, p => p.Unlearned)} | {Points(pairs, p => p.Attacked)} | {Points(pairs, p => p.Accuracy)} | {pairs.Count} of {Cells.Length} |"
             );
     }
@@ -138,6 +134,4 @@ public sealed class TrapsStudy : IStudy
         return FormattableString.Invariant($"{100 * mean.Mean:f1}")
             + (pairs.Count < 2 ? "" : FormattableString.Invariant($" [{100 * mean.Low:f1}, {100 * mean.High:f1}]"));
     }
-
-    private void Line(string line) => text.Append(CultureInfo.InvariantCulture, $"{line}\n");
 }

@@ -1,0 +1,43 @@
+using DiMum.Nets;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Optimization;
+
+/// <summary>The loop of networks that are trained to measure or to encode, never unlearned: classifiers, autoencoder, text encoder. Not resumable.</summary>
+internal static class Fitting
+{
+    private const int WarmupShare = 20; // of the steps, 5 %
+
+    /// <summary>The rate of all of them: warms up over 5 % of the steps and falls by half a cosine.</summary>
+    public static LearningRate Course(double rate, int iterations) => new(rate, RateDecay.Cosine, Math.Max(1, iterations / WarmupShare));
+
+    /// <summary>Steps; every tensor of a step dies with it.</summary>
+    /// <param name="parameters">Of which gradients are cleared before each step.</param>
+    /// <param name="iterations">Steps.</param>
+    /// <param name="loss">The scalar loss of a step, from 0.</param>
+    /// <param name="apply">Moves the weights by the gradient.</param>
+    /// <param name="onStep">Sees (steps done, loss).</param>
+    /// <param name="cancel">Stops between steps.</param>
+    public static void Run(
+        IReadOnlyList<ParameterVector> parameters,
+        int iterations,
+        Func<int, Tensor> loss,
+        Action<int> apply,
+        Action<int, double>? onStep,
+        CancellationToken cancel
+    )
+    {
+        for (var step = 0; step < iterations; step++)
+        {
+            cancel.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            foreach (var p in parameters)
+                p.ZeroGradient();
+            var value = loss(step);
+            value.backward();
+            apply(step);
+            onStep?.Invoke(step + 1, value.detach().item<float>());
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using DiMum.Data;
+using DiMum.Data.MiniCanvas;
+using DiMum.Data.UnlearnCanvas;
+using DiMum.Diffusion;
+using DiMum.Nets;
+using DiMum.StableDiffusion;
+using DiMum.Unlearning;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Runs.Subjects;
+
+/// <summary>Latents under prompts: the Stable Diffusion half of the paper. A condition is style·objects + object; what is unlearned is a style.</summary>
+internal sealed class CanvasSubject : ISubject
+{
+    private readonly Workbench bench;
+    private readonly CanvasComponents components;
+    private readonly PromptTable prompts;
+    private readonly ConditionMap alternative;
+    private readonly IReadOnlyDictionary<int, int> instead;
+    private readonly LatentCode code;
+
+    /// <param name="bench">Data and settings.</param>
+    /// <param name="components">Autoencoder and text encoder; owned from here on.</param>
+    /// <param name="cache">Where latents and text features are kept.</param>
+    public CanvasSubject(Workbench bench, CanvasComponents components, string cache)
+    {
+        (this.bench, this.components) = (bench, components);
+        var texts = MiniCanvasSet.Prompts(bench.Experiment.Canvas.Wording);
+        prompts = PromptTable.Encode(components.Tokenizer, components.Text, texts, cache: cache);
+        code = new(components.ScalingFactor);
+        Pairs = LatentCode.Encode(components.Autoencoder, bench.ConditionedTrain, cache);
+        if (bench.Classes.Alternative is not [var other])
+            throw new UserError(
+                $"unlearn.alternative names {bench.Classes.Alternative.Count} styles; name one, whose images stand for those of the same object"
+            );
+        instead = CanvasVocabulary.Instead(bench.Classes.Unlearned, other, bench.Objects);
+        alternative = new(instead, texts.Count, bench.Device);
+        Unlearned = instead.Keys.ToHashSet();
+    }
+
+    public Dataset Pairs { get; }
+    public IImageCode Code => code;
+    public IReadOnlySet<int> Unlearned { get; }
+    public Func<Tensor, Tensor> Decode => latents => code.Decode(components.Autoencoder, latents);
+
+    public (int C, int H, int W) Shape => ((int)Pairs.Images.shape[1] / 2, Pairs.Height, Pairs.Width);
+
+    /// <summary>The U-Net's shape for latents of this size.</summary>
+    public static UNet2DConditionConfig NetworkOf(Experiment e, int imageSize)
+    {
+        var (n, c) = (e.Network, e.Canvas);
+        var size = imageSize >> (c.Autoencoder.Widths.Count - 1);
+        return new(
+            c.Autoencoder.LatentChannels,
+            c.Autoencoder.LatentChannels,
+            [.. n.Multipliers.Select(m => n.Channels * m)],
+            [.. n.Multipliers.Select((_, level) => n.Attention.Contains(size >> level))],
+            n.ResBlocks,
+            c.Text.Width,
+            c.Heads,
+            NormGroups: n.NormGroups
+        );
+    }
+
+    public ITrainableDenoiser NewNetwork(string purpose)
+    {
+        using var generator = bench.Seed.At(purpose).Generator();
+        return new TextConditionedDenoiser(new(NetworkOf(bench.Experiment, bench.Train.Height), bench.Device, generator), prompts);
+    }
+
+    public int Condition(int measuredClass, int n) => (measuredClass * bench.Objects) + (n % bench.Objects);
+
+    public Dataset Encoded(Dataset images) => LatentCode.Encode(components.Autoencoder, images);
+
+    public Pairing Memorization() => Pairing.Memorization(Pairs, instead.ToDictionary(i => i.Value, i => i.Key));
+
+    public Condition Alternative(Condition condition, int step) => alternative.Of(condition, step);
+
+    public void Dispose()
+    {
+        components.Dispose();
+        prompts.Dispose();
+        alternative.Dispose();
+        Pairs.Dispose();
+    }
+}
+
+/// <summary>The frozen parts around the U-Net.</summary>
+internal sealed record CanvasComponents(AutoencoderKL Autoencoder, ClipTextEncoder Text, ClipTokenizer Tokenizer, double ScalingFactor)
+    : IDisposable
+{
+    public void Dispose()
+    {
+        Autoencoder.Dispose();
+        Text.Dispose();
+    }
+}

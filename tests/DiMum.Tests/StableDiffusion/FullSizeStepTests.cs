@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using System.Globalization;
+using DiMum.Data;
+using DiMum.Diffusion;
+using DiMum.Optimization;
+using DiMum.StableDiffusion;
+using DiMum.Unlearning;
+using DiMum.Verification;
+using NUnit.Framework;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DiMum.Tests.StableDiffusion;
+
+/// <summary>One optimiser step of DiMUM on the whole Stable Diffusion v1.5 U-Net: that it fits, and how long it takes.</summary>
+public class FullSizeStepTests
+{
+    private const double Gibi = 1L << 30;
+
+    [Test, Explicit("needs 18 GiB of memory and minutes; prints peak memory and time")]
+    public void A_step_of_DiMUM_on_859_million_weights_stays_below_18_GiB()
+    {
+        var side = int.Parse(Environment.GetEnvironmentVariable("DIMUM_LATENT") ?? "8", CultureInfo.InvariantCulture);
+        var config = new UNet2DConditionConfig();
+        using var outer = NewDisposeScope();
+        var unet = new UNet2DConditionModel(config, CPU, null)
+        {
+            Recomputes = Environment.GetEnvironmentVariable("DIMUM_RECOMPUTE") == "1",
+        };
+        ProceduralRule.Fill(unet.Parameters, 1.5, p => CompVisNames.UNet(p.Name, config));
+        using var text = new ClipTextEncoder(new ClipTextConfig(Layers: 1, HiddenWidth: 768), CPU, new Seed(1).Generator(), frozen: true);
+        using var prompts = PromptTable.Encode(ClipTokenizer.StableDiffusion(), text, TextWorld.Texts);
+        using var model = new TextConditionedDenoiser(unet, prompts);
+        using var generator = new Seed(2).Generator();
+        var moments = randn([6, 8, side, side], generator: generator);
+        using var data = new Dataset("latents", moments, arange(6, ScalarType.Int64), TextWorld.Texts);
+        var schedule = NoiseSchedule.ScaledLinear();
+        using var alternative = new ConditionMap(TextWorld.Replacement, TextWorld.Texts.Length, CPU);
+        var context = new UnlearningContext(
+            model,
+            schedule,
+            new SeededBatches(schedule, new DrawSettings(1), new Seed(3), CPU, new LatentCode(0.18215)),
+            Pairing.Forget(data, TextWorld.Unlearned),
+            Pairing.Retain(data, TextWorld.Unlearned),
+            Pairing.Memorization(data, TextWorld.Replacement.ToDictionary(r => r.Value, r => r.Key)),
+            alternative.Of,
+            1,
+            ClipNorm: 1
+        );
+        var first = unet.Parameters["conv_in.weight"].Value.flatten()[0].item<float>();
+        using var rule = new DiMum.Unlearning.Methods.DiMum(new(1, 1)).Prepare(context);
+        using var trainer = new Trainer(model, rule, new TrainerSettings(1, new LearningRate(1e-5)), new Seed(4));
+        var standing = Resident();
+        var clock = Stopwatch.StartNew();
+        var progress = trainer.Step();
+        var seconds = clock.Elapsed.TotalSeconds;
+        TestContext.Out.WriteLine(
+            FormattableString.Invariant(
+                $"latents {side}×{side}, batch 1 + 1, recomputes {unet.Recomputes}: loss {progress.Loss:g6}, {seconds:f1} s, standing {standing / Gibi:f2} GiB, peak {Process.GetCurrentProcess().PeakWorkingSet64 / Gibi:f2} GiB"
+            )
+        );
+        Assert.That(double.IsFinite(progress.Loss));
+        Assert.That(unet.Parameters["conv_in.weight"].Value.flatten()[0].item<float>(), Is.Not.EqualTo(first));
+        Assert.That(Process.GetCurrentProcess().PeakWorkingSet64, Is.LessThan(18 * Gibi));
+    }
+
+    private static long Resident()
+    {
+        using var process = Process.GetCurrentProcess();
+        return process.WorkingSet64;
+    }
+}

@@ -162,28 +162,6 @@ public class ReadingTests
         Assert.That(Batches(scene, Loader.Shuffled, 8, drop: 1).Next(pairing, 0).Condition.Keep!.any().item<bool>(), Is.False);
     }
 
-    private sealed class Watched(ITrainableDenoiser inner, Action seen) : ITrainableDenoiser
-    {
-        public Device Device => inner.Device;
-        public ParameterVector Parameters => inner.Parameters;
-
-        public bool Training
-        {
-            get => inner.Training;
-            set => inner.Training = value;
-        }
-
-        public Tensor Predict(Tensor x, Tensor t, Condition condition)
-        {
-            seen();
-            return inner.Predict(x, t, condition);
-        }
-
-        public void SeedDropout(Seed seed) => inner.SeedDropout(seed);
-
-        public void Dispose() { }
-    }
-
     [TestCase(0.0)]
     [TestCase(2.0)]
     public void ESD_looks_without_dropout_at_what_its_guidance_asks_for(double weight)
@@ -201,7 +179,7 @@ public class ReadingTests
         Assert.That(first.X.equal(second.X).all().item<bool>(), "no dropout");
         Assert.That(model.Training, "and it drops again afterwards");
         var calls = 0;
-        using var counted = new Watched(model, () => calls++);
+        using var counted = new WatchedDenoiser(model, _ => calls++);
         _ = new EsdWay(Guidance.ByWeight(weight), 10, EsdLatent.Clean).Denoised(scene.Context(counted, batch: 2), batch, batch.Condition);
         Assert.That(calls, Is.EqualTo(weight == 0 ? 9 : 18), "ε_∅ is asked for where guidance needs it");
     }

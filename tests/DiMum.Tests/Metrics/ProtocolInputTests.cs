@@ -2,6 +2,7 @@ using DiMum.Data;
 using DiMum.Diffusion;
 using DiMum.Metrics;
 using DiMum.Metrics.Inception;
+using DiMum.Tests.Data;
 using NUnit.Framework;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -166,7 +167,7 @@ public class ProtocolInputTests
     }
 
     // Features of image i: (i); logits and those without bias differ.
-    private sealed class Counting(long spatial = 0) : IFeatureNetwork
+    private sealed class Counting(long spatial = 0, double from = 0) : IFeatureNetwork
     {
         private long seen;
 
@@ -184,7 +185,7 @@ public class ProtocolInputTests
         public InceptionFeatures Read(Tensor bytes, EvaluationProtocol protocol)
         {
             var n = bytes.shape[0];
-            var index = arange(seen, seen + n, ScalarType.Float32).unsqueeze(1); // [n,1]
+            var index = arange(seen, seen + n, ScalarType.Float32).unsqueeze(1) + from; // [n,1]
             seen += n;
             return new(index, index.expand(n, spatial), Logits(index), Logits(index) * 3);
         }
@@ -245,6 +246,42 @@ public class ProtocolInputTests
             () => ImageSetFeatures.Read(set, new Counting(), EvaluationProtocol.UnlearnCanvas, CPU),
             Throws.ArgumentException.With.Message.Contains("unlearncanvas")
         );
+    }
+
+    [Test]
+    public void Features_that_are_no_numbers_are_refused_with_their_images()
+    {
+        using var scope = NewDisposeScope();
+        using var set = Set(20);
+        Assert.That(
+            () => ImageSetFeatures.Read(set, new Counting(from: double.NaN), EvaluationProtocol.Clean, CPU),
+            Throws.TypeOf<UserError>().With.Message.Contains("images 0…15 are NaN")
+        );
+    }
+
+    // Within rounding: entries a millionth of the largest apart may be.
+    [TestCase(4e-6, 1.0, true)]
+    [TestCase(9e-6, 1.0, false)]
+    [TestCase(4e-6, 0.0, true)]
+    [TestCase(0.0, -1e-9, false)]
+    public void Given_statistics_are_a_covariance_within_rounding(double apart, double variance, bool taken)
+    {
+        using var folder = new TempFolder();
+        var file = folder.Write(
+            "s.npz",
+            NumPy.Npz(
+                ("mu", NumPy.Npy([0, 1])),
+                ("sigma", NumPy.Npy([5, 0.5 * (variance > 0 ? 1 : 0) + apart, 0.5 * (variance > 0 ? 1 : 0), variance], 2))
+            )
+        );
+        if (taken)
+        {
+            var read = FeatureStatistics.Read(file);
+            Assert.That((read.Spatial, read.Count, read.Given), Is.EqualTo(((object?)null, 0L, true)));
+            Assert.That(read.Pool.Covariance[1, 1], Is.EqualTo(variance));
+        }
+        else
+            Assert.That(() => FeatureStatistics.Read(file), Throws.TypeOf<UserError>().With.Message.Contains("is no covariance"));
     }
 
     private static ImageSetFeatures Drawn(int seed, int count, int spatial = 0)

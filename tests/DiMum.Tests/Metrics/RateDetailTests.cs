@@ -155,4 +155,17 @@ public class RateDetailTests
         Assert.That(Released(ReleasedFrechet.WithEpsilon), Is.EqualTo(expected).Within(1e-12));
         Assert.That(Released(ReleasedFrechet.ByEigenvalues), Is.EqualTo(expected).Within(1e-12));
     }
+
+    [Test]
+    public void Nothing_has_no_maximum_no_moments_and_no_score_beyond_what_was_announced()
+    {
+        using var scope = NewDisposeScope();
+        Assert.That(() => CurveMaximum.Of(Array.Empty<(long, long)>(), "m", "o"), Throws.ArgumentException);
+        var moments = new FeatureMoments(2);
+        moments.Add(zeros(0, 2));
+        Assert.That((moments.Count, moments.Mean.Sum()), Is.EqualTo((0L, 0.0)), "and no NaN");
+        var score = InceptionScore.InSplits(2, 1);
+        Assert.That(() => score.Add(zeros(3, 2)), Throws.InvalidOperationException.With.Message.Contains("more than the 2 images"));
+        Assert.That(() => KernelDistance.UStatistic(zeros(3, 2), zeros(4, 2)), Throws.ArgumentException.With.Message.Contains("3 and 4"));
+    }
 }

@@ -147,4 +147,41 @@ public class SolverDetailTests
     [TestCase(101)]
     public void A_sampler_takes_one_to_T_steps(int steps) =>
         Assert.That(() => new Ddim { Steps = steps }.Times(100), Throws.TypeOf<UserError>().With.Message.Contains("1…100"));
+
+    [Test]
+    public void A_single_step_goes_to_one_place()
+    {
+        Assert.That(
+            new Ddim { Steps = 1, Skip = TimeSkip.Quadratic }.Times(100),
+            Is.EqualTo(new[] { (int)(Math.Sqrt(80) * Math.Sqrt(80)) })
+        );
+        Assert.That(TimeGrid.Linspace(100, 1), Is.EqualTo(new[] { 0.0 }));
+    }
+
+    // Below 15 steps the last call is of order 1 and the one before of order 2; all others stay.
+    [Test]
+    public void Few_steps_lower_the_order_in_the_last_two_calls_alone()
+    {
+        double[] Way(bool lowers)
+        {
+            using var scope = NewDisposeScope();
+            List<double> seen = [];
+            new DpmMultistepSolver(
+                SigmaSteps.Integer(Schedule, 10, endsAtZero: false),
+                new OutputReading(Prediction.Clean),
+                3,
+                lowersAtEnd: lowers
+            ).Run(
+                Of(0.4),
+                (x, t) => (x + t / 100).sin(),
+                _ => throw new InvalidOperationException("draws"),
+                onStep: (_, x) => seen.Add(x.item<double>())
+            );
+            return [.. seen];
+        }
+
+        var (lowered, whole) = (Way(true), Way(false));
+        Assert.That(lowered[..8], Is.EqualTo(whole[..8]));
+        Assert.That(lowered[8], Is.Not.EqualTo(whole[8]).Within(1e-9));
+    }
 }

@@ -164,7 +164,7 @@ public class BatchOrderTests
         Assert.That(string.Join(' ', log), Is.EqualTo("f2 f3 f4"), "references follow the batches of the saliency");
         List<int> projected = [];
         for (var k = 0; k < 7; k++)
-            if (rule.Updates(k).Single().Transform.OnlyBound is null && Projects(rule.Updates(k).Single().Transform))
+            if (Projects(rule.Updates(k).Single().Transform))
                 projected.Add(k);
         Assert.That(projected, Is.EqualTo(expected));
 
@@ -180,5 +180,37 @@ public class BatchOrderTests
             transform.Apply(changed);
             return (along * changed).sum().ToDouble() < 0.999 * along.norm().ToDouble() * changed.norm().ToDouble();
         }
+    }
+
+    // The margin of the projection is no share of a reference's length, so a clipped reference would be another one.
+    [Test]
+    public void Scissorhands_references_are_not_clipped()
+    {
+        using var scope = NewDisposeScope();
+        double[,]? p = null;
+        var context = Context().Context with { ProjectionSeen = (seen, _, _) => p = seen };
+        using var rule = new Scissorhands(new(1, 1), 1, 2, 1, 1).Prepare(context);
+        var length = TrapScene
+            .Gradient(
+                model,
+                () => EpsilonLoss.Of(model, scene.Schedule, context.Batches.Next(context.Forget, 2), LossReduction.SumPerImage)
+            )
+            .norm()
+            .ToDouble();
+        var along = TrapScene.Gradient(
+            model,
+            () => EpsilonLoss.Of(model, scene.Schedule, context.Batches.Next(context.Forget, 2), LossReduction.SumPerImage)
+        );
+        rule.Updates(0).Single().Transform.Apply(along);
+        Assert.That(length, Is.GreaterThan(1.5), "it would be clipped to 1");
+        Assert.That(p![0, 0], Is.EqualTo(length * length + 1e-3).Within(0.1).Percent);
+    }
+
+    [Test]
+    public void A_selection_is_of_patterns_that_are_there_and_of_their_case()
+    {
+        Assert.That(() => ParameterSelection.Parse(" , "), Throws.TypeOf<UserError>().With.Message.Contains("parameters is empty"));
+        Assert.That(ParameterSelection.Parse("*.bias").Includes("a.bias"));
+        Assert.That(ParameterSelection.Parse("*.BIAS").Includes("a.bias"), Is.False);
     }
 }

@@ -73,6 +73,7 @@ public class EvaluateTests
         var (network, identity) = InceptionWeights.Open(Weights(folder, InceptionVariant.Fid, 1008), CPU);
         using var owned = network;
         var inception = new InceptionNetwork(network, identity);
+        Assert.That((inception.Prefix, inception.Distance, inception.HasScore), Is.EqualTo(("", "FID", true)));
         ImageSetFeatures Read(string path, EvaluationProtocol protocol) =>
             ImageSetFeatures.Read(ImageSet.Open(path), inception, protocol, CPU);
         using var fromFiles = Read(folder["a"], EvaluationProtocol.Clean);

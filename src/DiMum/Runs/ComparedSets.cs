@@ -40,9 +40,29 @@ internal sealed class ComparedSets : IDisposable
         using var a = Features(samples, network, protocol, "samples");
         using var b = Features(counted, network, protocol, "reference");
         var identity = $"{network.Identity}; {Protocol(network, protocol, counted)}";
+        NativeHeap.GiveBack(); // what follows are few large matrices, of other sizes than what a pass leaves free
+        try
+        {
+            return Compared(network, protocol, identity, counted, a, b);
+        }
+        finally
+        {
+            NativeHeap.Keep();
+            if (counted != reference)
+                (counted as IDisposable)?.Dispose();
+        }
+    }
+
+    private ProtocolNumbers Compared(
+        IFeatureNetwork network,
+        EvaluationProtocol protocol,
+        string identity,
+        object counted,
+        ImageSetFeatures? a,
+        ImageSetFeatures? b
+    )
+    {
         var distances = SetComparison.Frechet(Statistics(samples, a), Statistics(counted, b), identity, network.Distance);
-        if (counted != reference)
-            (counted as IDisposable)?.Dispose();
         if (a is null || b is null)
             return new(protocol.Name, identity, distances);
         var others = SetComparison.Others(a, b, identity, new Seed(0), network.Prefix, network.HasScore);

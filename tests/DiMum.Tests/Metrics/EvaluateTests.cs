@@ -25,11 +25,21 @@ public class EvaluateTests
         // Commuting covariances: ‖δ‖² + Σ (σ₁ − σ₂)² = 4 + (1−2)² + (3−1)² = 9; the spatial ones 0.
         var a = folder.Write(
             "a.npz",
-            Npz(("mu", Npy([0, 1])), ("sigma", Npy([1, 0, 0, 9], 2)), ("mu_s", Npy([1])), ("sigma_s", Npy([4], 1)))
+            NumPy.Npz(
+                ("mu", NumPy.Npy([0, 1])),
+                ("sigma", NumPy.Npy([1, 0, 0, 9], 2)),
+                ("mu_s", NumPy.Npy([1])),
+                ("sigma_s", NumPy.Npy([4], 1))
+            )
         );
         var b = folder.Write(
             "b.npz",
-            Npz(("mu", Npy([2, 1])), ("sigma", Npy([4, 0, 0, 1], 2)), ("mu_s", Npy([1])), ("sigma_s", Npy([4], 1)))
+            NumPy.Npz(
+                ("mu", NumPy.Npy([2, 1])),
+                ("sigma", NumPy.Npy([4, 0, 0, 1], 2)),
+                ("mu_s", NumPy.Npy([1])),
+                ("sigma_s", NumPy.Npy([4], 1))
+            )
         );
         var (code, _, error) = CommandLine.Call(
             "evaluate",
@@ -59,10 +69,11 @@ public class EvaluateTests
         Images(folder, "b", 4, generator);
         var images = Enumerable.Range(0, 3).Select(i => ImageWriter.Read(folder[$"a/{i}.png"]));
         var bytes = stack(images).permute(0, 2, 3, 1).contiguous().bytes.ToArray();
-        var samples = folder.Write("a.npz", Npz(("arr_0", Npy("|u1", "(3, 8, 8, 3)", bytes))));
+        var samples = folder.Write("a.npz", NumPy.Npz(("arr_0", NumPy.Npy("|u1", "(3, 8, 8, 3)", bytes))));
         var (network, identity) = InceptionWeights.Open(Weights(folder, InceptionVariant.Fid, 1008), CPU);
         using var owned = network;
         var inception = new InceptionNetwork(network, identity);
+        Assert.That((inception.Prefix, inception.Distance, inception.HasScore), Is.EqualTo(("", "FID", true)));
         ImageSetFeatures Read(string path, EvaluationProtocol protocol) =>
             ImageSetFeatures.Read(ImageSet.Open(path), inception, protocol, CPU);
         using var fromFiles = Read(folder["a"], EvaluationProtocol.Clean);
@@ -113,7 +124,7 @@ public class EvaluateTests
             Refusal.Of(
                 () =>
                 {
-                    var path = folder.Write("x.npz", Npz(arrays));
+                    var path = folder.Write("x.npz", NumPy.Npz(arrays));
                     if (FeatureStatistics.IsIn(path))
                         FeatureStatistics.Read(path);
                     else
@@ -122,17 +133,17 @@ public class EvaluateTests
                 "x.npz",
                 why
             );
-        Refused("NaN", ("mu", Npy([0, double.NaN])), ("sigma", Npy([1, 0, 0, 1], 2)));
-        Refused("expected [d,d]", ("mu", Npy([0, 1, 2])), ("sigma", Npy([1, 0, 0, 1], 2)));
-        Refused("not symmetric", ("mu", Npy([0, 1])), ("sigma", Npy([1, 0.5, 0, 1], 2)));
-        Refused("expected uint8", ("arr_0", Npy("<f4", "(2, 8, 8, 3)", new byte[4 * 384])));
+        Refused("NaN", ("mu", NumPy.Npy([0, double.NaN])), ("sigma", NumPy.Npy([1, 0, 0, 1], 2)));
+        Refused("expected [d,d]", ("mu", NumPy.Npy([0, 1, 2])), ("sigma", NumPy.Npy([1, 0, 0, 1], 2)));
+        Refused("not symmetric", ("mu", NumPy.Npy([0, 1])), ("sigma", NumPy.Npy([1, 0.5, 0, 1], 2)));
+        Refused("expected uint8", ("arr_0", NumPy.Npy("<f4", "(2, 8, 8, 3)", new byte[4 * 384])));
         Refused(
             "is <f4 [2,8,8,3]",
-            ("arr_0", Npy("<f4", "(2, 8, 8, 3)", Enumerable.Repeat(float.NaN, 384).SelectMany(BitConverter.GetBytes).ToArray()))
+            ("arr_0", NumPy.Npy("<f4", "(2, 8, 8, 3)", Enumerable.Repeat(float.NaN, 384).SelectMany(BitConverter.GetBytes).ToArray()))
         );
-        Refused("claims shape", ("arr_0", Npy("|u1", "(200000, 8, 8, 3)", new byte[384])));
-        Refused("no plain array", ("arr_0", Npy("|O8", "(2, 8, 8, 3)", new byte[384])));
-        Refused("has no array 'arr_0'", ("images", Npy([1])));
+        Refused("claims shape", ("arr_0", NumPy.Npy("|u1", "(200000, 8, 8, 3)", new byte[384])));
+        Refused("no plain array", ("arr_0", NumPy.Npy("|O8", "(2, 8, 8, 3)", new byte[384])));
+        Refused("has no array 'arr_0'", ("images", NumPy.Npy([1])));
     }
 
     [Test]
@@ -203,33 +214,5 @@ public class EvaluateTests
     {
         var values = ProceduralRule.Parameter(name, shape);
         return shape.Length < 2 ? values : [.. values.Select(v => 2 * v)];
-    }
-
-    private static byte[] Npy(double[] values, int axes = 0) =>
-        Npy(
-            "<f8",
-            axes == 2 ? $"({(int)Math.Sqrt(values.Length)}, {(int)Math.Sqrt(values.Length)})"
-                : axes == 1 ? "(1, 1)"
-                : $"({values.Length},)",
-            [.. values.SelectMany(BitConverter.GetBytes)]
-        );
-
-    private static byte[] Npy(string type, string shape, byte[] data)
-    {
-        var header = $"{{'descr': '{type}', 'fortran_order': False, 'shape': {shape}, }}".PadRight(117) + "\n";
-        return [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. Encoding.ASCII.GetBytes(header), .. data];
-    }
-
-    private static byte[] Npz(params (string Name, byte[] Data)[] arrays)
-    {
-        using var target = new MemoryStream();
-        using (var zip = new ZipArchive(target, ZipArchiveMode.Create))
-            foreach (var (name, data) in arrays)
-            {
-                using var entry = zip.CreateEntry(name + ".npy").Open();
-                entry.Write(data);
-            }
-
-        return target.ToArray();
     }
 }

@@ -128,7 +128,10 @@ internal sealed class PeerUNet : Module<Tensor, Tensor, Tensor, Tensor>
                 h = level.upsample.forward(functional.interpolate(h, scale_factor: [2, 2], mode: InterpolationMode.Nearest));
         }
 
-        return conv_out.forward(functional.silu(norm_out.forward(h)));
+        // Widened to 16 channels, as in Conv: libtorch 2.10.0's own gradient is wrong for 3, and then this side trains on something else, NaN at times.
+        long more = 16 - config.ImageChannels;
+        var (w, b) = (functional.pad(conv_out.weight, [0, 0, 0, 0, 0, 0, 0, more]), functional.pad(conv_out.bias!, [0, more]));
+        return functional.conv2d(functional.silu(norm_out.forward(h)), w, b, padding: [1, 1]).narrow(1, 0, config.ImageChannels);
     }
 }
 

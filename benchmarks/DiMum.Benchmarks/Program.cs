@@ -2,7 +2,8 @@ using DiMum;
 using DiMum.Benchmarks;
 using DiMum.Profiling;
 
-NativeHeap.Keep();
+if (args is not ["peer", "plain"]) // which is to run as a process of its own would
+    NativeHeap.Keep();
 if (args is ["endurance", var steps])
 {
     TorchSharp.torch.set_num_threads(1);
@@ -10,7 +11,7 @@ if (args is ["endurance", var steps])
     return 0;
 }
 
-if (args is ["peer"])
+if (args is ["peer", ..])
 {
     TorchSharp.torch.set_num_threads(int.TryParse(Environment.GetEnvironmentVariable("DIMUM_THREADS"), out var threads) ? threads : 1);
     Peer.Answer();

@@ -6,8 +6,9 @@
 
 Needs Debian's python3-torch with libopenblas0 (or any other PyTorch). A step is: x_t of Eq. (1), forward, loss,
 backward, clipping to norm 1, Adam, moving average, on one fixed batch; weights and batch are drawn once and read by all sides from the same file,
-and the losses that each comes to are printed beside each other. Rounds run one side after the other, each in a process that is warm; ratios are
-per round, then their median, least and greatest. The peers compute in fp32.
+and the losses that each comes to are printed beside each other. Rounds run one side after the other, each in a warm process of its own (sides that
+share a heap slow each other down); ratios are per round, then their median, least and greatest. The peers compute in fp32. "plain" is TorchSharp as it
+comes; "kept" is the same with glibc told to keep freed memory, as our processes are.
 """
 import argparse
 import json
@@ -149,16 +150,19 @@ def report(what, times, pairs_of):
     sys.stdout.flush()
 
 
-RATIOS = [("bf16", "PyTorch"), ("bf16", "plain"), ("fp32", "PyTorch"), ("fp32", "plain"), ("bf16", "fp32")]
+RATIOS = [(ours, peer) for ours in ("bf16", "fp32") for peer in ("PyTorch", "plain", "kept")] + [("bf16", "fp32")]
 
 
-def steps(name, ours, theirs, options):
+def asked(processes, *words):
+    """What each process is asked by the name of its side; plain networks are the same in both of theirs."""
+    return {side: lambda side=side: processes[side].ask(words[0], "plain" if side == "kept" else side, *words[1:]) for side in processes}
+
+
+def steps(name, processes, theirs, options):
     c, batch, count = NETS[name]
     count = options.steps or count
-    sides = {"fp32": lambda: ours.ask("steps", "fp32", count), "bf16": lambda: ours.ask("steps", "bf16", count)}
-    if "plain" in options.peers:
-        sides["plain"] = lambda: ours.ask("steps", "plain", count)
-    if "python" in options.peers:
+    sides = asked(processes, "steps", count)
+    if theirs:
         sides["PyTorch"] = lambda: timed(lambda: theirs.steps(count))
     times, values = rounds(sides, options.pairs, count)
     report(f"{name} step", times, RATIOS)
@@ -200,14 +204,16 @@ def main():
     parser.add_argument("--ours", nargs="+", default=["dotnet", OURS, "peer"], help="the command that answers for this side")
     parser.add_argument("--net", nargs="+", choices=list(NETS), default=["small", "cifar"])
     parser.add_argument("--only", nargs="+", choices=["step", "sample", "optimise", "mask", "ceiling"], default=["step", "ceiling", "sample", "optimise", "mask"])
-    parser.add_argument("--peers", nargs="*", choices=["plain", "python"], default=["plain", "python"])
+    parser.add_argument("--peers", nargs="*", choices=["plain", "kept", "python"], default=["plain", "kept", "python"])
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--steps", type=int, help="steps a round")
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    ours = Ours(options.ours, options.threads)
+    processes = {side: Ours(options.ours + (["plain"] if side == "plain" else []), options.threads)
+                 for side in ["fp32", "bf16"] + [p for p in options.peers if p != "python"]}
+    ours = processes["fp32"]
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
     print(f"PyTorch {torch.__version__} (oneDNN {torch.__config__.show().split('MKL-DNN v')[-1].split(' ')[0]}), Python {platform.python_version()}, "
           f"{platform.platform()}, {cpu}, {os.cpu_count()} cores, {options.threads} threads")
@@ -215,29 +221,31 @@ def main():
         c, batch, _ = NETS[name]
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "start.safetensors")
-            ours.ask("open", c["size"], c["channels"], ",".join(map(str, c["multipliers"])), c["res_blocks"], ",".join(map(str, c["attention"])),
-                     c["dropout"], c["groups"], c["image_channels"], batch, path)
+            for process in processes.values():
+                process.ask("open", c["size"], c["channels"], ",".join(map(str, c["multipliers"])), c["res_blocks"], ",".join(map(str, c["attention"])),
+                            c["dropout"], c["groups"], c["image_channels"], batch, path)
             theirs = Theirs(c, read(path)) if "python" in options.peers else None
-        times = steps(name, ours, theirs, options) if "step" in options.only else None
+        times = steps(name, processes, theirs, options) if "step" in options.only else None
         if "ceiling" in options.only:
             ceiling(name, ours, options, times)
         if "sample" in options.only and name != "cifar":
             n = options.images
-            sides = {k: (lambda k=k: ours.ask("sample", k, n)) for k in ["fp32", "bf16"] + (["plain"] if "plain" in options.peers else [])}
+            sides = asked(processes, "sample", n)
             if theirs:
                 sides["PyTorch"] = lambda: timed(lambda: theirs.sample(n))
             times, values = rounds(sides, options.pairs, 1)
             report(f"{name}, DDIM-50 with guidance, {n} images", times, RATIOS)
             print(f"{name}, mean of the images: " + ", ".join(f"{k} {v:.4g}" for k, v in values.items()))
         if "optimise" in options.only and name == "cifar":
-            sides = {"flat": lambda: ours.ask("optimise", "fp32", 3), "plain": lambda: ours.ask("optimise", "plain", 3)}
+            sides = asked({side: process for side, process in processes.items() if side != "bf16"}, "optimise", 3)
             if theirs:
                 if theirs.net.conv_in.weight.grad is None:
                     theirs.steps(1)
                 sides["PyTorch"] = lambda: timed(lambda: [theirs.update() for _ in range(3)])
             times, _ = rounds(sides, options.pairs, 3)
-            report(f"{name}, clip + Adam + average", times, [("flat", "plain"), ("flat", "PyTorch")])
-        ours.ask("forget")
+            report(f"{name}, clip + Adam + average", times, [r for r in RATIOS if r[0] == "fp32"])
+        for process in processes.values():
+            process.ask("forget")
     if "mask" in options.only:
         n = 38_632_323
         sides = {k: (lambda k=k: ours.ask("mask", k, n)) for k in ("ours", "sort")}

@@ -32,7 +32,9 @@ public static partial class NativeHeap
             return false;
         try
         {
-            return SetOption(MmapThreshold, mmapThreshold) == 1 && SetOption(TrimThreshold, trimThreshold) == 1 && SetOption(TopPad, pad) == 1;
+            return SetOption(MmapThreshold, mmapThreshold) == 1
+                && SetOption(TrimThreshold, trimThreshold) == 1
+                && SetOption(TopPad, pad) == 1;
         }
         catch (EntryPointNotFoundException)
         {

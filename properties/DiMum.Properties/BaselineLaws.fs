@@ -93,7 +93,7 @@ let ``ESD's target in the library is the specification's, in both forms`` (rows:
     Expect.allNear 1e-11 (Esd.target (Esd.FromConcept(1.0 + eta)) concept nothing) target
 
 /// ESD's loss by the specification: DDIM from x_T, `way` the (from, to) pairs, looked at with time t.
-let private erased strength scale (scene: Scene) way t =
+let private erased reduction strength scale (scene: Scene) way t =
     let predict x time condition = Toy.net scene.Theta x time condition
 
     let guided c x time =
@@ -107,10 +107,10 @@ let private erased strength scale (scene: Scene) way t =
             Reverse.sample move (guided draw.Condition) still way draw.Noise, draw.Condition)
 
     let target (x, c) = Esd.target (Esd.FromNull strength) (predict x t c) (predict x t -1)
-    Loss.squaredError Loss.SumPerImage (Array.map target seen) (seen |> Array.map (fun (x, c) -> predict x t c))
+    Loss.squaredError reduction (Array.map target seen) (seen |> Array.map (fun (x, c) -> predict x t c))
 
 [<Law("L28", 60)>]
-let ``ESD denoises to the time at which it compares; as released to a cleaner image`` (scene: Scene) =
+let ``ESD denoises to the time at which it compares, sums and clips; as released to a cleaner image, means and does not`` (scene: Scene) =
     use scope = torch.NewDisposeScope()
     let scene = { scene with Theta = Vector.scale 0.05 scene.Theta } // the toy is quadratic in x, and so diverges
     let steps = scene.Table.Beta.Length
@@ -121,16 +121,17 @@ let ``ESD denoises to the time at which it compares; as released to a cleaner im
     let all = Reverse.transitions -1 times
     let late = List.tail all // the noisiest time is left out
 
-    for latent, way, at in
-        [ Lib.EsdLatent.Aligned, all |> List.filter (fun (from, _) -> from > t), t
-          Lib.EsdLatent.Clean, late, drawn
-          Lib.EsdLatent.Late, late |> List.filter (fun (from, _) -> from >= (List.rev times)[max 0 (place - 1)]), drawn ] do
+    for latent, reduction, way, at in
+        [ Lib.EsdLatent.Aligned, Loss.SumPerImage, all |> List.filter (fun (from, _) -> from > t), t
+          Lib.EsdLatent.Clean, Loss.MeanAll, late, drawn
+          Lib.EsdLatent.Late, Loss.MeanAll, late |> List.filter (fun (from, _) -> from >= (List.rev times)[max 0 (place - 1)]), drawn ] do
         use model = new ToyDenoiser(scene.Theta)
         let method = Lib.Esd(Lib.Balance(0.0, 1.0), 1.5, Lib.Guidance.ByScale 3.0, 4, Latent = latent)
         use rule = method.Prepare(contextOf scene model)
         let update = Seq.exactlyOne (rule.Updates 0)
         let value, _ = Components.differentiate model update.Loss.Invoke
-        Expect.near 1e-8 (erased 1.5 3.0 scene way at) value
+        Expect.near 1e-8 (erased reduction 1.5 3.0 scene way at) value
+        Expect.equal (latent = Lib.EsdLatent.Aligned) (method :> Lib.IUnlearningMethod).Clips
 
 [<Law("L28", 30)>]
 let ``a frozen copy keeps its weights while the network moves, and gives the network back`` (scene: Scene) (moved: float) =

@@ -27,7 +27,7 @@ public static class MethodRegistry
         },
         ["concept-ablation"] = s =>
             Published(s, "its released code is tied to text prompts", new ConceptAblation(Balance(s, 0, 1), s.AblationTarget)),
-        ["gradient-ascent"] = s => Published(s, "it has no code of its own", new GradientAscent(Balance(s, 1, 1))),
+        ["gradient-ascent"] = GradientAscent,
         ["fine-tune-retain"] = s => Published(s, "it has no code of its own", new RetainOnly(FromScratch: false)),
         ["bad-teacher"] = s => Published(s, "it was released for classifiers alone", new BadTeacher(Balance(s, 1, 1))),
         ["retrain"] = s => Published(s, "it has no code of its own", new RetainOnly(FromScratch: true)),
@@ -56,6 +56,11 @@ public static class MethodRegistry
     private static Guidance MaskGuidance(MethodSettings s) => Guidance.ByWeight(s.MaskGuidanceWeight);
 
     private static double? AboveZero(double value) => value > 0 ? value : null;
+
+    private static GradientAscent GradientAscent(MethodSettings s) =>
+        NotOfBenchmark(s) == MethodReading.AsPublished
+            ? new(Balance(s, 1, 1))
+            : new(Balance(s, 1e-3, 1)) { Masked = new(Balance(s, 1e-3, 1), AboveZero(s.MaskRatio), MaskGuidance(s)) };
 
     // The benchmark has the projection, every tenth iteration, and leaves it off.
     private static int ProjectEvery(MethodSettings s) => s.ProjectEvery ?? (s.Reading == MethodReading.AsPublished ? 1 : 0);

@@ -175,6 +175,10 @@ internal sealed class DigitsBaselinesPage
 
     private void Readings()
     {
+        page.Line(
+            "* As released less as published, cell by cell, where the interval leaves 0 out. A reading comes with its own numbers (below: rate, balance, sparsity), so a difference is that of reading and numbers"
+        );
+        page.Line("  together; one trap at a time, all else equal, is measured in [findings](../findings.md).");
         foreach (var released in methods.Where(m => m.Reading != MethodReading.AsPublished && methods.Exists(p => p.Label == m.Name)))
         {
             var seen = Measures
@@ -183,7 +187,7 @@ internal sealed class DigitsBaselinesPage
                 .Select(p => $"{p.Measure.Name} {Interval(p.Difference, p.Measure)}")
                 .ToList();
             page.Line(
-                $"* {released.Name}, {Results(released.Label)[0].Reading}, less as published: {(seen.Count == 0 ? "no measure differs beyond its interval" : string.Join("; ", seen))}."
+                $"  * {released.Name}, {Results(released.Label)[0].Reading}: {(seen.Count == 0 ? "no measure differs beyond its interval" : string.Join("; ", seen))}."
             );
         }
     }

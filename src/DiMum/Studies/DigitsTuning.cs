@@ -75,6 +75,7 @@ public sealed class DigitsTuning : IStudy
         Rates(DigitsBaselines.Method("concept-ablation"), small);
         foreach (var weight in new[] { 0.1, 0.3, 1 })
             Rates(DigitsBaselines.Method("gradient-ascent") with { Unlearning = weight }, [1e-4]);
+        Rates(DigitsBaselines.Method("gradient-ascent", MethodReading.AsReleased) with { Retain = 1e-3 }, [1e-5, 3e-5, 1e-4]);
         Rates(DigitsBaselines.Method("fine-tune-retain"), usual);
         list.AddRange(SecondRound());
         return list;

@@ -74,7 +74,7 @@ public sealed class TrapsStudy : IStudy
         page.Line("## Effect on AR");
         page.Line();
         page.Line(
-            "One trap at a time put into the published reading, on the built-in digits, in the same cells (a seed and an unlearned class) with the same numbers as"
+            "One trap at a time put into the published reading, or taken out of it where that has it (T10, T22), on the built-in digits, in the same cells (a seed and an unlearned class) with the same numbers as"
         );
         page.Line(
             "[digits-baselines](results/digits-baselines.md): difference *with the trap less without*, in points, mean and 95 % Student interval over the cells. AR_a is the"
@@ -119,10 +119,11 @@ public sealed class TrapsStudy : IStudy
         var settings = MethodPresets.Of("digits").Single(m => m.Label == change.Method);
         var (plain, attack) = run.Compare(settings, null, Assumption.RetainSet);
         var (trapped, attackOnTrapped) = run.Compare(change.Settings(settings), change.Variant, Assumption.RetainSet);
+        var sign = change.TakesOut ? -1 : 1;
         return new(
-            trapped.Final.ArUnlearned.Value - plain.Final.ArUnlearned.Value,
-            attackOnTrapped.HighestAr.Value - attack.HighestAr.Value,
-            trapped.Final.RetainedAccuracy!.Value - plain.Final.RetainedAccuracy!.Value
+            sign * (trapped.Final.ArUnlearned.Value - plain.Final.ArUnlearned.Value),
+            sign * (attackOnTrapped.HighestAr.Value - attack.HighestAr.Value),
+            sign * (trapped.Final.RetainedAccuracy!.Value - plain.Final.RetainedAccuracy!.Value)
         );
     }
 

@@ -35,12 +35,12 @@ public sealed record ConceptAblation(Balance Balance, AblationTarget Target) : I
 
     private Tensor Loss(UnlearningContext context, int iteration)
     {
-        var retain = context.Loss(context.Retain, iteration);
         var anchors = context.Batches.Next(context.Memorization, iteration);
         var ablation =
             Target == AblationTarget.Noise
                 ? EpsilonLoss.Of(context.Model, context.Schedule, anchors)
                 : Relabelling.Loss(context, anchors, iteration, iteration);
-        return Balance.Unlearning * ablation + Balance.Retain * retain;
+        var unlearning = Balance.Unlearning * ablation;
+        return Balance.Retain == 0 ? unlearning : unlearning + Balance.Retain * context.Loss(context.Retain, iteration);
     }
 }

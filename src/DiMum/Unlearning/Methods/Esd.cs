@@ -7,7 +7,7 @@ namespace DiMum.Unlearning.Methods;
 /// <summary>
 /// ESD (Gandikota et al. 2023), Eq. (6) with a frozen target and no images: L(θ) = w_u·‖ε₀(∅) − η·(ε₀(c) − ε₀(∅)) − ε_θ(x_t,t,c)‖², ε₀ the network
 /// before unlearning, x_t denoised from x_T by the current network under c. Of the batch of D_u the conditions, the noise (as x_T) and the first
-/// image's time are used. As published there is no retain term; the balance may give one.
+/// image's time are used. As published there is no retain term; the balance may give one. The programs take the mean over all elements and don't clip.
 /// Source: erasing@a2189e9 <c>train-scripts/train-esd.py</c>; erasing@25613d2 writes the same target as ε₀(c) − (1+η)·(ε₀(c) − ε₀(∅)).
 /// </summary>
 /// <param name="Balance">Released: retain 0, unlearning 1.</param>
@@ -21,6 +21,7 @@ public sealed record Esd(Balance Balance, double Strength, Guidance Start, int S
     /// <summary>How far x_t is denoised.</summary>
     public EsdLatent Latent { get; init; }
 
+    private bool Released => Latent != EsdLatent.Aligned;
     private EsdWay Way => new(Start, Steps, Latent);
 
     /// <summary>How far a reading denoises.</summary>
@@ -40,6 +41,7 @@ public sealed record Esd(Balance Balance, double Strength, Guidance Start, int S
             EsdLatent.Late => MethodReading.AsReleased.Text(Repository),
             _ => MethodReading.AsReleasedInUnlearnCanvas.Text(Repository),
         };
+    public bool Clips => !Released;
     public string Source =>
         FormattableString.Invariant(
             $"arXiv 2303.07345, {Repository}; η={Strength:g}, start scale {Start.Scale:g}, DDIM-{Steps}, {Balance}"
@@ -62,7 +64,8 @@ public sealed record Esd(Balance Balance, double Strength, Guidance Start, int S
         var (x, t) = Way.Denoised(context, batch, condition);
         var time = full_like(batch.Time, t);
         var target = frozen.Under(() => Target(model.Predict(x, time, condition), model.Predict(x, time, EsdWay.Nothing(condition))));
-        var unlearning = EpsilonLoss.SquaredError(target, model.Predict(x, time, condition), LossReduction.SumPerImage);
-        return Balance.Unlearning * unlearning + Balance.Retain * context.Loss(context.Retain, iteration);
+        var reduction = Released ? LossReduction.MeanAll : LossReduction.SumPerImage;
+        var unlearning = Balance.Unlearning * EpsilonLoss.SquaredError(target, model.Predict(x, time, condition), reduction);
+        return Balance.Retain == 0 ? unlearning : unlearning + Balance.Retain * context.Loss(context.Retain, iteration, reduction);
     }
 }

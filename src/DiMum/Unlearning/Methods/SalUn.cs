@@ -28,12 +28,15 @@ public sealed record SalUn(Balance Balance, double? MaskRatio, Guidance MaskGuid
         + (Read.Masks && MaskRatio is { } ratio ? FormattableString.Invariant($"mask top {ratio:g}, ") : "no mask, ")
         + Balance;
 
-    public IUpdateRule Prepare(UnlearningContext context)
+    public IUpdateRule Prepare(UnlearningContext context) => Rule(context, Mask(context));
+
+    /// <summary>The reading's mask of 0 and 1, [n], which the caller owns; null where it has none.</summary>
+    public Tensor? Mask(UnlearningContext context)
     {
         if (!Read.Masks || MaskRatio is not { } ratio)
-            return Rule(context, null);
+            return null;
         using var score = Saliency(context);
-        return Rule(context, TopMask(score, ratio).DetachFromDisposeScope());
+        return TopMask(score, ratio).DetachFromDisposeScope();
     }
 
     /// <summary>The rule under a given mask of 0 and 1, [n], which it owns; null for none.</summary>

@@ -5,6 +5,7 @@ open NUnit.Framework
 open NUnit.Framework.Interfaces
 open NUnit.Framework.Internal
 open FsCheck.NUnit
+open DiMum.Conformance
 
 /// A law of the list, run by FsCheck with our generators. Its id is also its NUnit category: --filter "Category=L4".
 /// `runs` is the number of cases, fewer where a case is dear. DIMUM_LAW_RUNS = n multiplies them all by n/100.
@@ -16,14 +17,11 @@ type LawAttribute(id: string, runs: int) as this =
         this.Arbitrary <- [| typeof<Generators> |]
         this.QuietOnSuccess <- true
 
-        // Fixed on a commit, so that a red run stays red; DIMUM_LAW_SEED = fresh gives other inputs (nightly).
-        if Environment.GetEnvironmentVariable "DIMUM_LAW_SEED" <> "fresh" then
-            this.Replay <- "251203564,11400714819323198485"
+        match LawSettings.seed () with
+        | Some seed -> this.Replay <- $"{seed},11400714819323198485" // FsCheck wants an odd second half
+        | None -> ()
 
-        this.MaxTest <-
-            match Environment.GetEnvironmentVariable "DIMUM_LAW_RUNS" with
-            | null -> runs
-            | wanted -> max 1 (int wanted * runs / 100)
+        this.MaxTest <- LawSettings.runs runs
 
     new(id) = LawAttribute(id, 100)
 

@@ -43,7 +43,7 @@ internal static class StudyCommand
             throw new UserError($"--workers {workers}: expected at least 1");
         var study = StudyRegistry.Find(name);
         var where = Path.GetFullPath(folder ?? Path.Combine("runs", $"study-{study.Name}"));
-        Directory.CreateDirectory(where);
+        AtomicFile.MakeFolder(where);
         var page = ConsoleObserver.Watch(observer => study.Run(new(where, observer, workers, cancel)));
         var file = Path.Combine(where, $"{study.Name}.md");
         AtomicFile.WriteText(file, page);

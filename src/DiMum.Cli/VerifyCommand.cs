@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using DiMum.Checkpoints;
 using DiMum.Runs;
 using DiMum.Verification;
 using static TorchSharp.torch;
@@ -88,6 +89,8 @@ internal static class VerifyCommand
         };
         if (threads < 1)
             throw new UserError($"--threads {threads}: expected at least 1");
+        if (json is not null)
+            AtomicFile.Prepare(json);
         set_num_threads(threads);
         var results = new List<CaseResult>();
         foreach (var result in Verifier.Run(folder, Devices.Parse(device), type, only))

@@ -52,27 +52,37 @@ type ComponentLaw<'subject> internal (id: string, sentence: string, cases: int, 
 
     override _.ToString() = $"{id}: {sentence}"
 
+/// What the environment asks of laws.
+module LawSettings =
+    let private read name expected =
+        match Environment.GetEnvironmentVariable name with
+        | null -> None
+        | text ->
+            match UInt64.TryParse text with
+            | true, number -> Some number
+            | _ -> raise (global.DiMum.UserError $"{name}={text}: expected {expected}")
+
+    /// Fixed on a commit, so that a red run stays red; DIMUM_LAW_SEED = fresh (None), or a number, gives others (nightly).
+    let seed () =
+        if Environment.GetEnvironmentVariable "DIMUM_LAW_SEED" = "fresh" then
+            None
+        else
+            read "DIMUM_LAW_SEED" "fresh or a whole number" |> Option.orElse (Some 2512_03564UL)
+
+    /// Cases of a law: DIMUM_LAW_RUNS = n, in percent, makes them more (nightly) or fewer.
+    let runs cases =
+        match read "DIMUM_LAW_RUNS" "percent as a whole number" with
+        | None -> cases
+        | Some percent -> max 1 (int percent * cases / 100)
+
 /// Runs laws by FsCheck and keeps the smallest counterexample.
 module internal Law =
-    /// Fixed on a commit, so that a red run stays red; DIMUM_LAW_SEED = fresh, or a number, gives others (nightly).
-    let private replay =
-        match Environment.GetEnvironmentVariable "DIMUM_LAW_SEED" with
-        | null -> Some 2512_03564UL
-        | "fresh" -> None
-        | number -> Some(uint64 number)
-        |> Option.map (fun seed -> { Rnd = Rnd seed; Size = None }: Replay)
 
     /// "seed,gamma,size", the last two as they come.
     let replayOf (text: string) : Replay =
         match text.Split ',' with
         | [| seed; gamma; size |] -> { Rnd = Rnd(uint64 seed, uint64 gamma); Size = Some(int size) }
         | _ -> invalidArg (nameof text) $"expected seed,gamma,size as a verdict prints it, got '{text}'"
-
-    /// Cases of a law: DIMUM_LAW_RUNS = n, in percent, makes them more (nightly) or fewer.
-    let private runs cases =
-        match Environment.GetEnvironmentVariable "DIMUM_LAW_RUNS" with
-        | null -> cases
-        | percent -> max 1 (int percent * cases / 100)
 
     let private shown (arguments: obj list) =
         match arguments with
@@ -121,13 +131,18 @@ module internal Law =
 
             let replay =
                 match pinned with
-                | null -> replay
+                | null -> LawSettings.seed () |> Option.map (fun seed -> { Rnd = Rnd seed; Size = None }: Replay)
                 | text -> Some(replayOf text)
 
             let config =
-                Config.Quick.WithMaxTest(runs cases).WithEndSize(30).WithArbitrary([ arbitraries ]).WithReplay(replay).WithRunner(runner)
+                Config.Quick
+                    .WithMaxTest(LawSettings.runs cases)
+                    .WithEndSize(30)
+                    .WithArbitrary([ arbitraries ])
+                    .WithReplay(replay)
+                    .WithRunner(runner)
 
             Check.One(config, body subject)
             verdict
 
-        ComponentLaw<'subject>(id, sentence, runs cases, run)
+        ComponentLaw<'subject>(id, sentence, LawSettings.runs cases, run)

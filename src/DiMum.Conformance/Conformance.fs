@@ -21,6 +21,19 @@ type Conformance private () =
         |> Array.tryFind (fun c -> c.GetParameters() |> Array.forall _.HasDefaultValue)
         |> Option.map (fun c -> c.Invoke(c.GetParameters() |> Array.map _.DefaultValue))
 
+    static let raised (found: Type) kind (error: TargetInvocationException) =
+        { Component = string found.FullName
+          Law = "–"
+          Sentence = $"a public {kind} can be made"
+          Passed = false
+          Cases = 0
+          Message =
+            match error.InnerException with
+            | null -> error.Message
+            | inner -> $"its constructor or its Claims raised {inner.GetType().Name}: {inner.Message}"
+          Smallest = ""
+          Replay = "" }
+
     static let unmade (found: Type) kind =
         { Component = string found.FullName
           Law = "–"
@@ -87,35 +100,47 @@ type Conformance private () =
     /// Every law on every public method, sampler and metric of an assembly. The claims of a method or metric are its public static property
     /// `Claims`, if it has one.
     static member Check(assembly: Assembly) : IReadOnlyList<Verdict> =
+        let each found kind (check: obj -> IReadOnlyList<Verdict>) =
+            try
+                match instance found with
+                | Some made -> List.ofSeq (check made)
+                | None -> [ unmade found kind ]
+            with :? TargetInvocationException as error ->
+                [ raised found kind error ]
+
         [ for found in assembly.GetExportedTypes() do
               if makes typeof<Lib.IUnlearningMethod> found then
-                  match instance found with
-                  | Some made -> yield! Conformance.Check(made :?> Lib.IUnlearningMethod, methodClaimsOf found)
-                  | None -> unmade found "unlearning method"
+                  yield!
+                      each found "unlearning method" (fun made -> Conformance.Check(made :?> Lib.IUnlearningMethod, methodClaimsOf found))
               elif makes typeof<Lib.Sampler> found then
-                  match instance found with
-                  | Some made -> yield! Conformance.Check(found.Name, Func<_, _>(samplerOf found made))
-                  | None -> unmade found "sampler"
+                  yield! each found "sampler" (fun made -> Conformance.Check(found.Name, Func<_, _>(samplerOf found made)))
               elif makes typeof<Lib.ISetMetric> found then
-                  match instance found with
-                  | Some made -> yield! Conformance.Check(made :?> Lib.ISetMetric, metricClaimsOf found)
-                  | None -> unmade found "metric" ]
+                  yield! each found "metric" (fun made -> Conformance.Check(made :?> Lib.ISetMetric, metricClaimsOf found)) ]
 
     /// The same for a file; what `dimum verify --assembly FILE` prints, a verdict a line, exit code 1 if any is not passed.
-    /// Raises UserError if the file is missing, is no .NET assembly, or holds no method, no sampler and no metric.
+    /// Raises UserError if the file is missing, is no .NET assembly, lacks an assembly that it needs, or holds no method, no sampler and no metric.
     static member CheckFile(path: string) : IReadOnlyList<Verdict> =
         let full = Path.GetFullPath path
+        LawSettings.seed () |> ignore
+        LawSettings.runs 1 |> ignore
+
+        if Directory.Exists full then
+            raise (Lib.UserError $"{full}: is a folder; expected the .dll that your project builds")
 
         if not (File.Exists full) then
             raise (Lib.UserError $"{full}: there is no such file; build the assembly first")
 
-        let assembly =
-            try
-                Assembly.LoadFrom full
-            with :? BadImageFormatException ->
-                raise (Lib.UserError $"{full}: not a .NET assembly; expected the .dll that your project builds")
+        let lacking (what: string) =
+            Lib.UserError
+                $"{full}: needs an assembly that is not beside it: {what}; copy it there (dotnet publish does, or CopyLocalLockFileAssemblies in the project)"
 
-        let verdicts = Conformance.Check assembly
+        let verdicts =
+            try
+                Conformance.Check(Assembly.LoadFrom full)
+            with
+            | :? BadImageFormatException -> raise (Lib.UserError $"{full}: not a .NET assembly; expected the .dll that your project builds")
+            | :? FileNotFoundException as error -> raise (lacking (error.Message.Split('\n')[0]))
+            | :? ReflectionTypeLoadException as error -> raise (lacking (error.Message.Split('\n')[0]))
 
         if verdicts.Count = 0 then
             raise (Lib.UserError $"{full}: holds no public IUnlearningMethod, Sampler or ISetMetric; make the class public")

@@ -25,15 +25,36 @@ public static class AtomicFile
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             TryDelete(temporary);
-            throw new UserError(
-                $"{full}: can't be written: {e.Message.TrimEnd('.')}; free the disk or choose another folder with --out",
-                e
-            );
+            throw new UserError($"{full}: can't be written: {e.Message.TrimEnd('.')}; free the disk or choose another place", e);
         }
     }
 
     /// <summary>Writes text as UTF-8.</summary>
     public static void WriteText(string path, string text) => Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
+
+    /// <summary>Asks before long work whether <paramref name="path"/> could be written: it is no folder, and its folder exists or can be made.</summary>
+    /// <exception cref="UserError">It could not.</exception>
+    public static void Prepare(string path)
+    {
+        var full = Path.GetFullPath(path);
+        if (Directory.Exists(full))
+            throw new UserError($"{full}: is a folder; expected the name of a file to write");
+        MakeFolder(Path.GetDirectoryName(full)!);
+    }
+
+    /// <summary>Makes a folder, and those above it, where they are missing; its full path.</summary>
+    /// <exception cref="UserError">A file in the way or missing rights.</exception>
+    public static string MakeFolder(string path)
+    {
+        try
+        {
+            return Directory.CreateDirectory(path).FullName;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserError($"{path}: can't make the folder: {e.Message.TrimEnd('.')}; choose another", e);
+        }
+    }
 
     private static void TryDelete(string path)
     {

@@ -47,12 +47,23 @@ public sealed record VerifyReport(string Build, string Machine, string Device, s
             throw new UserError($"{path}: no such file; expected one that dimum verify --json wrote");
         try
         {
-            return JsonSerializer.Deserialize<VerifyReport>(File.ReadAllText(path), Options) ?? throw new JsonException("it holds null");
+            var report =
+                JsonSerializer.Deserialize<VerifyReport>(File.ReadAllText(path), Options) ?? throw new JsonException("it holds null");
+            return report.Checked();
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
             throw new UserError($"{path}: not a file that dimum verify --json wrote ({e.Message.Split('\n')[0]})", e);
         }
+    }
+
+    private VerifyReport Checked()
+    {
+        if (Cases is null || Cases.Any(c => c?.File is null))
+            throw new JsonException("a case is missing or names no file");
+        if (Cases.GroupBy(Key).FirstOrDefault(same => same.Count() > 1) is { } twice)
+            throw new JsonException($"{twice.Key} is in it twice");
+        return this;
     }
 
     /// <summary>What moved from an older report to this one, a line each: verdicts, cases come and gone, errors that grew or shrank tenfold.</summary>

@@ -52,6 +52,17 @@ public sealed class ConformanceTests
         );
         var none = Assert.Throws<UserError>(() => Kit.CheckFile(typeof(TestAttribute).Assembly.Location))!.Message;
         Assert.That(none, Does.Contain("no public IUnlearningMethod, Sampler or ISetMetric"));
+        Assert.That(Assert.Throws<UserError>(() => Kit.CheckFile(Path.GetTempPath()))!.Message, Does.Contain("is a folder"));
+    }
+
+    [Test]
+    public void A_component_whose_claims_raise_fails_and_the_others_are_still_checked()
+    {
+        var verdict = Kit.CheckFile(typeof(BadClaims).Assembly.Location).Single(v => v.Component == typeof(BadClaims).FullName);
+        Assert.That(
+            (verdict.Passed, verdict.Message),
+            Is.EqualTo((false, "its constructor or its Claims raised NotSupportedException: no claims"))
+        );
     }
 
     [Test]

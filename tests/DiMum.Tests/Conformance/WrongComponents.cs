@@ -25,3 +25,15 @@ public sealed class NeedsASetting(double setting) : IUnlearningMethod
 
     public IUpdateRule Prepare(UnlearningContext context) => new UpdateRule(_ => []);
 }
+
+/// <summary>A method whose claims can't be read.</summary>
+public sealed class BadClaims : IUnlearningMethod
+{
+    public static DiMum.Conformance.Claims Claims => throw new NotSupportedException("no claims");
+
+    public string Name => "bad-claims";
+    public string Reading => "as published";
+    public string Source => "none";
+
+    public IUpdateRule Prepare(UnlearningContext context) => new UpdateRule(_ => []);
+}

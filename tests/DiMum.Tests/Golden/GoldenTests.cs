@@ -69,6 +69,7 @@ public class GoldenTests
     [TestCase("unet_forward_tiny", 0.11)]
     [TestCase("loss_and_grads_tiny64", 0.11)]
     [TestCase("dimum_steps", 1)]
+    [TestCase("sched_published_full_loops", 1)]
     public void Golden_in_float64(string file, double worst)
     {
         var result = Verifier.Run(Folder, torch.CPU, torch.ScalarType.Float64, file).Single();

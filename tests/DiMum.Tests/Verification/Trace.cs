@@ -23,7 +23,7 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
             "schedule diffusion_ops",
             "T23"
         ),
-        new("Eq. (2) guidance", "Guidance.combine", "Diffusion/Guidance.cs", "L9", "diffusion_ops", "T15"),
+        new("Eq. (2) guidance", "Guidance.combine", "Diffusion/Guidance.cs", "L9", "diffusion_ops cfg_combination", "T15"),
         new(
             "Eq. (3) reverse step",
             "Reverse.step Reverse.ancestral Reverse.ddim",
@@ -34,7 +34,7 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
         ),
         new(
             "Eq. (4) training",
-            "Loss.eps Mixture.optimal Mixture.floor",
+            "Loss.eps Timesteps.complete Mixture.optimal Mixture.floor",
             "Diffusion/EpsilonLoss.cs Data/MixtureOptimum.cs",
             "L11 L12 L13 L17 L57",
             "loss_and_grads train_steps",
@@ -45,7 +45,7 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
             "Loss.ascent SfrOn.adaptive",
             "Unlearning/Methods/GradientAscent.cs Unlearning/Methods/SfrOn.cs",
             "L13 L15 L16 L24",
-            "ga_salun sfron_steps sfron_fisher sfron_adaptive_loss",
+            "ga_salun sfron_steps sfron_fisher sfron_adaptive_loss sfron_ga_mask",
             "T2b T10 T11"
         ),
         new(
@@ -78,7 +78,7 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
         new("Eq. (11) DiMUM", "Loss.dimum", "Unlearning/Methods/DiMum.cs", "L13 L15", "dimum_steps", "T8"),
         new(
             "Algorithm 1",
-            "Algorithm.dimum",
+            "Algorithm.dimum Adam.step Clip.toNorm Ema.update",
             "Unlearning/Methods/DiMum.cs Unlearning/Trainer.cs Optimization/Adam.cs Optimization/Ema.cs",
             "L32 L33 L34 L35 L44 L50",
             "dimum_steps adam ema_clip",
@@ -93,6 +93,31 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
             "T16 T18 T19"
         ),
         new(
+            "Beside Table I: KID, precision, recall, Inception Score",
+            "Kid.distance PrecisionRecall.precision PrecisionRecall.recall InceptionScore.score",
+            "Metrics/KernelDistance.cs Metrics/Manifold.cs Metrics/InceptionScore.cs",
+            "L36 L37 L42",
+            "fid_kid fid_precision_recall fid_inception_score",
+            "–no trap of released code touches them"
+        ),
+        new(
+            "Section VI-A: class-conditional U-Net",
+            "–no equation of the paper; the authors' network stands in the golden files",
+            "Nets/ClassConditionalUNet.cs Nets/UNetBlocks.cs Verification/ProceduralRule.cs",
+            "L17 L54 L55",
+            "unet_forward rule loss_and_grads",
+            "T23"
+        ),
+        new(
+            "Section VI-B: Stable Diffusion",
+            "–no equation of the paper; diffusers and CompVis stand in the golden files",
+            "StableDiffusion/UNet2DConditionModel.cs StableDiffusion/AutoencoderKL.cs StableDiffusion/ClipTextEncoder.cs StableDiffusion/ClipTokenizer.cs "
+                + "Diffusion/Samplers/Solver.cs",
+            "L54 L55",
+            "sd_unet sd_vae sd_v15_manifest sd_rule_vectors clip_ sched_",
+            "–its traps are those of the methods (Eq. 6) and of Table IV"
+        ),
+        new(
             "Tables II and III",
             "Rate.interval",
             "Metrics/AccuracyRate.cs " + Report + "PaperNumbers.cs",
@@ -103,9 +128,9 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
         new(
             "Table IV",
             "Rate.interval Rate.hit",
-            "Metrics/AccuracyRate.cs " + Report + "PaperNumbers.cs",
+            "Metrics/AccuracyRate.cs Runs/Subjects/CanvasSubject.cs " + Report + "StyleTables.cs " + Report + "PaperNumbers.cs",
             "L39",
-            "–style unlearning is not here yet",
+            "–a rate is a count; L39 has its interval",
             "T20"
         ),
         new("Figure 2", NoSpec, Report + "Charts.cs", "–tested by tests/DiMum.Tests/Runs/ReportChartTests.cs", NoGolden, "–a picture"),
@@ -118,7 +143,14 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
             NoGolden,
             "–a picture"
         ),
-        new("Figures 8 to 11", NoSpec, "–style unlearning is not here yet", "–style unlearning is not here yet", NoGolden, "–a picture"),
+        new(
+            "Figures 8 to 11",
+            NoSpec,
+            Report + "Charts.cs " + Report + "Samples.cs",
+            "–tested by tests/DiMum.Tests/Runs/StyleReportTests.cs",
+            NoGolden,
+            "–a picture"
+        ),
     ];
 
     /// <summary>L1–L49 of the starting list and what was added.</summary>
@@ -184,6 +216,13 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
             L57 the best denoiser of a mixture, its least loss, and the library's
             """.Split('\n').Select(line => line.Trim().Split(' ', 2)).Select(parts => (parts[0], parts[1])),
     ];
+
+    /// <summary>Modules of the specification that no item of the paper names, with the reason.</summary>
+    public static readonly IReadOnlyDictionary<string, string> Tools = new Dictionary<string, string>
+    {
+        ["Vector"] = "sums and products that the others are written in",
+        ["Gradient"] = "central differences, which gradients are held against",
+    };
 
     /// <summary>Laws of the starting list that nothing here carries as their id, with the reason.</summary>
     public static readonly IReadOnlyDictionary<string, string> Without = new Dictionary<string, string>

@@ -73,6 +73,30 @@ public sealed partial class TraceTests
     }
 
     [Test]
+    public void Every_golden_file_and_every_module_of_the_specification_is_in_a_row()
+    {
+        var prefixes = Trace.All.SelectMany(row => Named(row.Goldens)).ToList();
+        var files = Repository
+            .Files("tests/DiMum.Tests/Golden/public", "*.json")
+            .Select(file => Path.GetFileNameWithoutExtension(file)!)
+            .ToList();
+        Assert.That(files, Is.Not.Empty);
+        Assert.That(
+            files.Where(file => !prefixes.Exists(p => file.StartsWith(p, StringComparison.Ordinal))),
+            Is.Empty,
+            "golden files in no row"
+        );
+
+        var modules = Trace.All.SelectMany(row => Named(row.Spec)).Select(name => name.Split('.')[0]).ToHashSet();
+        var sources = Repository.Files("src/DiMum.Spec", "*.fs").Select(file => Path.GetFileNameWithoutExtension(file)!).ToList();
+        Assert.That(
+            sources.Except(modules),
+            Is.EquivalentTo(Trace.Tools.Keys),
+            "modules in no row and without a reason, or the other way round"
+        );
+    }
+
+    [Test]
     public void Every_law_of_the_list_is_in_the_code_or_has_a_reason_and_no_other_is()
     {
         var inCode = LawsInCode();

@@ -13,7 +13,7 @@ public static class ReportWriter
     public static void Write(RunResults results, string runFolder)
     {
         IReadOnlyList<Chart> charts = Charts.Of(results);
-        string figures = NewFolder(Path.Combine(runFolder, "figures"));
+        string figures = AtomicFile.MakeFolder(Path.Combine(runFolder, "figures"));
         foreach (Chart chart in charts)
         {
             AtomicFile.Write(Path.Combine(figures, chart.Name + ".png"), stream => stream.Write(chart.Light));
@@ -28,20 +28,8 @@ public static class ReportWriter
     /// <exception cref="UserError">The folder cannot be written.</exception>
     public static void WriteTables(RunResults results, string folder)
     {
-        NewFolder(folder);
+        AtomicFile.MakeFolder(folder);
         AtomicFile.WriteText(Path.Combine(folder, "results.md"), Markdown.Of(results));
         AtomicFile.WriteText(Path.Combine(folder, "results.csv"), Csv.Of(results));
-    }
-
-    private static string NewFolder(string path)
-    {
-        try
-        {
-            return Directory.CreateDirectory(path).FullName;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new UserError($"cannot make the folder {path}: {error.Message}", error);
-        }
     }
 }

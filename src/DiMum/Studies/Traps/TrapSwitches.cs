@@ -42,10 +42,18 @@ internal static class TrapSwitches
             m => new Remasked((SalUn)m, (score, ratio) => SalUn.TopMask(score.neg(), ratio), ClipsLast: false)
         ),
         Of("T6", "the first batch at every step", "SalUn", "first-batch", m => FirstBatch((SalUn)m)),
-        new("– (near T7)", "no projection at all, as the benchmark leaves it; T7 itself changes nothing", "Scissorhands", s => s with { ProjectEvery = 0 }),
+        new(
+            "– (near T7)",
+            "no projection at all, as the benchmark leaves it; T7 itself changes nothing",
+            "Scissorhands",
+            s => s with { ProjectEvery = 0 }
+        ),
         new("T8", "the small weight on the other term", "SalUn", s => s with { Retain = s.Unlearning, Unlearning = s.Retain }),
         Of("T9", "the inner loop's moments stay in Adam", "EraseDiff", "shared-moments", m => SharedMoments((EraseDiff)m)),
-        new("T10", "mask from guided gradients, against unguided ones", "SFR-on", s => s with { MaskGuidanceWeight = 0 }) { TakesOut = true },
+        new("T10", "mask from guided gradients, against unguided ones", "SFR-on", s => s with { MaskGuidanceWeight = 0 })
+        {
+            TakesOut = true,
+        },
         Of("T22", "target of the current network, against a frozen one's", "SalUn", "frozen-target", m => new FrozenTarget((SalUn)m)) with
         {
             TakesOut = true,

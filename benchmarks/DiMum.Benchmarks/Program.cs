@@ -4,13 +4,6 @@ using DiMum.Profiling;
 
 if (args is not ["peer", "plain"]) // which is to run as a process of its own would
     NativeHeap.Keep();
-if (args is ["endurance", var steps])
-{
-    TorchSharp.torch.set_num_threads(1);
-    PeerEndurance.Run(int.Parse(steps, System.Globalization.CultureInfo.InvariantCulture));
-    return 0;
-}
-
 if (args is ["peer", ..])
 {
     TorchSharp.torch.set_num_threads(int.TryParse(Environment.GetEnvironmentVariable("DIMUM_THREADS"), out var threads) ? threads : 1);
@@ -20,6 +13,15 @@ if (args is ["peer", ..])
 
 try
 {
+    if (args is ["endurance", var steps])
+    {
+        if (!int.TryParse(steps, System.Globalization.CultureInfo.InvariantCulture, out var count) || count < 1)
+            throw new UserError($"endurance {steps}: expected a number of steps, at least 1");
+        TorchSharp.torch.set_num_threads(1);
+        PeerEndurance.Run(count);
+        return 0;
+    }
+
     if (args is not ["compare", ..])
         return Suite.Run(args);
     if (args is not ["compare", var older, var newer])

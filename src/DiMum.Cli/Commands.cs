@@ -210,11 +210,22 @@ internal static class Commands
             experiment,
         };
         sets.AddTo(command);
+        CancellationToken Alone(ParseResult parse)
+        {
+            var read = shared.Read(parse);
+            string?[] others = [parse.GetValue(target), parse.GetValue(experiment), read.Out];
+            return others.All(o => o is null) && read.Settings.All(s => s.StartsWith("device=", StringComparison.Ordinal))
+                ? read.Cancel
+                : throw new UserError(
+                    "evaluate: a checkpoint, --experiment, --out and --set belong to the measuring of a checkpoint; with --samples and --reference leave them out"
+                );
+        }
+
         return shared.On(
             command,
             parse =>
                 sets.Asked(parse)
-                    ? sets.Run(parse, shared.Device(parse), shared.Read(parse).Cancel)
+                    ? sets.Run(parse, shared.Device(parse), Alone(parse))
                     : Verbs.Evaluate(parse.GetValue(target), parse.GetValue(experiment), shared.Read(parse))
         );
     }

@@ -5,7 +5,9 @@ namespace DiMum.Cli;
 /// <summary>Turns a user's mistake into one line and exit code 2, and Ctrl-C or SIGTERM into a clean stop after a checkpoint.</summary>
 internal static class Guarded
 {
-    public static int Call(Func<CancellationToken, int> action)
+    /// <param name="action">What to do.</param>
+    /// <param name="resumes">Whether the same command goes on where it was stopped.</param>
+    public static int Call(Func<CancellationToken, int> action, bool resumes = true)
     {
         using var source = new CancellationTokenSource();
         void Stop(PosixSignalContext context)
@@ -27,7 +29,9 @@ internal static class Guarded
         }
         catch (OperationCanceledException)
         {
-            Console.Error.WriteLine("dimum: stopped; the same command goes on from here.");
+            Console.Error.WriteLine(
+                resumes ? "dimum: stopped; the same command goes on from here." : "dimum: stopped; nothing was written."
+            );
             return 130;
         }
         catch (Exception e) when (LoadFailure(e) is { } failure)

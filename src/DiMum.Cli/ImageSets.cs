@@ -25,7 +25,8 @@ internal sealed class ImageSets
     };
     private readonly Option<string[]> inception = new("--inception")
     {
-        Description = "Inception weights (.pth or .safetensors; repeatable).",
+        Description = "Inception weights (.pth or .safetensors), one file or more.",
+        AllowMultipleArgumentsPerToken = true,
     };
     private readonly Option<string?> classifier = new("--classifier")
     {
@@ -38,7 +39,7 @@ internal sealed class ImageSets
     };
     private readonly Option<string?> json = new("--json")
     {
-        Description = "Also write the numbers as JSON; - writes only them, to the console.",
+        Description = "Also write the numbers as JSON; - writes only them, to standard output.",
     };
     private readonly Option<string?> csv = new("--csv") { Description = "The same as CSV." };
     private readonly Option<string?> than = new("--than")
@@ -67,6 +68,11 @@ internal sealed class ImageSets
     {
         if (parse.GetValue(samples) is not { } a || parse.GetValue(reference) is not { } b)
             throw new UserError("evaluate: --samples and --reference belong together; name both");
+        var (jsonFile, csvFile) = (parse.GetValue(json), parse.GetValue(csv));
+        if (jsonFile == "-" && csvFile == "-")
+            throw new UserError("--json - and --csv - both claim standard output; give one of them a file");
+        foreach (var target in new[] { jsonFile, csvFile }.OfType<string>().Where(f => f != "-"))
+            AtomicFile.Prepare(target);
         var question = new ImageSetQuestion(a, b, parse.GetValue(protocol)!)
         {
             Inception = parse.GetValue(inception) ?? [],
@@ -80,13 +86,12 @@ internal sealed class ImageSets
         foreach (var note in notes)
             Console.Error.WriteLine($"note: {note}");
         Measured[] numbers = [.. answers.SelectMany(p => p.Numbers)];
-        var (jsonFile, csvFile) = (parse.GetValue(json), parse.GetValue(csv));
         if (jsonFile != "-" && csvFile != "-")
             Print(answers);
         Write(jsonFile, Json.Write(numbers) + "\n");
         Write(csvFile, Csv(numbers));
         if (earlier.Count > 0)
-            Differences(numbers, earlier);
+            Differences(numbers, earlier, jsonFile == "-" || csvFile == "-" ? Console.Error : Console.Out);
         return 0;
     }
 
@@ -103,17 +108,25 @@ internal sealed class ImageSets
             AtomicFile.WriteText(file, text);
     }
 
-    private static void Differences(Measured[] numbers, IReadOnlyList<Measured> earlier)
+    private static void Differences(Measured[] numbers, IReadOnlyList<Measured> earlier, TextWriter output)
     {
+        if (!numbers.Select(Name).Intersect(earlier.Select(Name)).Any())
+            throw new UserError(
+                $"--than: nothing to compare; there are {Names(earlier)} in the earlier file and {Names(numbers)} now, which are other measures"
+            );
         foreach (var now in numbers)
         {
             // The one that was measured alike; else the one of the same name, whose refusal says what differs.
             var before = earlier.FirstOrDefault(m => m.Metric == now.Metric) ?? earlier.FirstOrDefault(m => Name(m) == Name(now));
             if (before is null)
+            {
+                output.WriteLine($"{Name(now)}: not in the earlier file");
                 continue;
+            }
+
             try
             {
-                Console.WriteLine($"{Name(now)}: {Number(now.DifferenceFrom(before))} than before ({Number(before.Value)})");
+                output.WriteLine($"{Name(now)}: {Number(now.DifferenceFrom(before))} than before ({Number(before.Value)})");
             }
             catch (InvalidOperationException e)
             {
@@ -121,6 +134,8 @@ internal sealed class ImageSets
             }
         }
     }
+
+    private static string Names(IEnumerable<Measured> numbers) => string.Join(", ", numbers.Select(Name).Distinct());
 
     private static void Progress(string what, long done, long all)
     {

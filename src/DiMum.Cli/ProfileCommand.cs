@@ -49,8 +49,11 @@ internal static class ProfileCommand
             trace,
             json,
         };
-        command.SetAction(parse =>
-            Guarded.Call(cancel =>
+        command.SetAction(parse => Guarded.Call(Run(parse), resumes: false));
+        return command;
+
+        Func<CancellationToken, int> Run(ParseResult parse) =>
+            cancel =>
             {
                 var request = new ProfileRequest(
                     parse.GetValue(what)!,
@@ -63,13 +66,13 @@ internal static class ProfileCommand
                     parse.GetValue(threads)
                 );
                 return Profile(request, parse.GetValue(all), parse.GetValue(trace), parse.GetValue(json), cancel);
-            })
-        );
-        return command;
+            };
     }
 
     private static int Profile(ProfileRequest request, bool all, string? trace, string? json, CancellationToken cancel)
     {
+        foreach (var file in new[] { trace, json }.OfType<string>())
+            AtomicFile.Prepare(file);
         NativeCalls.Install(); // before libtorch is first used
         var (profile, step) = NetworkProfile.Measure(request, cancel: cancel);
         Console.Write(ProfileTable.Of(profile, all));

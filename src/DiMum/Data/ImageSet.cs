@@ -42,7 +42,7 @@ public abstract class ImageSet
     public static ImageSet Open(string path, bool skipUnreadable = false)
     {
         ImageSet set = File.Exists(path) ? new NpzImageSet(path) : FolderImageSet.OpenFolder(path, skipUnreadable);
-        return set.Count >= 2 ? set : throw new UserError($"{set.Name}: {set.Count} image, expected at least 2");
+        return set.Count >= 2 ? set : throw new UserError($"{set.Name}: number of images {set.Count}, expected at least 2");
     }
 }
 
@@ -70,9 +70,10 @@ internal sealed class FolderImageSet : ImageSet
     public static FolderImageSet OpenFolder(string path, bool skipUnreadable)
     {
         var root = InputFile.Folder(path, Expected);
-        var files = Images(root);
-        if (files.Count == 0)
-            files = [.. InputFile.List(root, folders: true).SelectMany(Images)];
+        var (direct, deeper) = (Images(root), InputFile.List(root, folders: true).SelectMany(Images).ToList());
+        if (direct.Count > 0 && deeper.Count > 0)
+            throw new UserError($"{root}: has {direct.Count} images in it and {deeper.Count} in its folders; expected {Expected}");
+        var files = direct.Count > 0 ? direct : deeper;
         if (files.Count == 0)
             throw new UserError($"{root}: has no images, expected {Expected}");
         return Inspect(root, files, skipUnreadable);
@@ -168,6 +169,7 @@ internal sealed class NpzImageSet : ImageSet
             header.Type != "|u1"
             || header.Shape.Length != 4
             || header.Shape[3] != 3
+            || header.Shape.Contains(0)
             || header.Fortran
             || header.Shape.Any(n => n > int.MaxValue)
         )

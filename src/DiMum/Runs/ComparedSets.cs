@@ -13,6 +13,7 @@ internal sealed class ComparedSets : IDisposable
     private readonly Action<string, long, long>? progress;
     private readonly CancellationToken cancel;
     private readonly FeatureCache? cache;
+    private readonly bool inception; // the classifier's features are few
     private readonly object samples; // an ImageSet, or FeatureStatistics
     private readonly object reference;
 
@@ -25,6 +26,7 @@ internal sealed class ComparedSets : IDisposable
     )
     {
         (this.device, this.notes, this.progress, this.cancel) = (device, notes, progress, cancel);
+        inception = question.Inception.Count > 0;
         cache = question.Cache is { } folder ? new(folder) : null;
         samples = Open(question.Samples, question.SkipUnreadable, path => RunImages.Samples(path, question.Model, cancel));
         reference = Open(question.Reference, question.SkipUnreadable, RunImages.Retain);
@@ -37,6 +39,10 @@ internal sealed class ComparedSets : IDisposable
             reference is ImageSet all && protocol.ReferenceOfEachClass > 0
                 ? all.FirstOfEachClass(protocol.ReferenceOfEachClass)
                 : reference;
+        if (reference is ImageSet whole && protocol.ReferenceOfEachClass > 0 && ((ImageSet)counted).Count == whole.Count)
+            Note(
+                $"protocol {protocol.Name} takes the first {protocol.ReferenceOfEachClass} reference images of each class; {whole.Name} has no class folders or no more than that, so all {whole.Count} count"
+            );
         using var a = Features(samples, network, protocol, "samples");
         using var b = Features(counted, network, protocol, "reference");
         var identity = $"{network.Identity}; {Protocol(network, protocol, counted)}";
@@ -77,8 +83,14 @@ internal sealed class ComparedSets : IDisposable
 
     private string Protocol(IFeatureNetwork network, EvaluationProtocol protocol, object counted) =>
         counted is ImageSet set
-            ? protocol.IdentityWith(network.InputOf(protocol), set.Count, ((ImageSet)reference).Count)
+            ? $"{protocol.IdentityWith(network.InputOf(protocol), set.Count, ((ImageSet)reference).Count)}; reference {set.Hash}"
             : $"{protocol.Name}: {protocol.Treatment}; {network.InputOf(protocol)}; reference of unstated size";
+
+    private void Note(string note)
+    {
+        if (!notes.Contains(note))
+            notes.Add(note);
+    }
 
     private ImageSetFeatures? Features(object side, IFeatureNetwork network, EvaluationProtocol protocol, string name)
     {
@@ -105,8 +117,8 @@ internal sealed class ComparedSets : IDisposable
             return FeatureStatistics.Read(path);
         var set = RunImages.IsRun(path) ? run(path) : ImageSet.Open(path, skipUnreadable);
         notes.AddRange(set.Notes);
-        if (set.Count < InceptionLayout.Features + 1)
-            notes.Add(
+        if (inception && set.Count < InceptionLayout.Features + 1)
+            Note(
                 $"{set.Name}: {set.Count} images, fewer than Inception's {InceptionLayout.Features} dimensions: FID is biased upwards, compare only at equal counts"
             );
         return set;

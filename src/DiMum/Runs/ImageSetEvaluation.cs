@@ -53,13 +53,11 @@ public static class ImageSetEvaluation
         var protocols = Protocols(question.Protocol);
         if (FeatureStatistics.IsIn(question.Samples) && FeatureStatistics.IsIn(question.Reference))
         {
-            const string given = "given statistics";
-            var distances = SetComparison.Frechet(
-                FeatureStatistics.Read(question.Samples),
-                FeatureStatistics.Read(question.Reference),
-                given
-            );
-            return ([new("given", given, distances)], []);
+            if (question.Protocol != "clean" || question.Inception.Count > 0 || question.Classifier is not null)
+                throw new UserError(
+                    "--protocol, --inception and --classifier say how images are measured, and both sides are statistics already; leave them out"
+                );
+            return Given(FeatureStatistics.Read(question.Samples), FeatureStatistics.Read(question.Reference));
         }
 
         if (question.Inception.Count == 0 && question.Classifier is null)
@@ -80,7 +78,19 @@ public static class ImageSetEvaluation
             notes.Add(
                 $"protocol {missing.Name} needs the weights of {InceptionWeights.Name(missing.Variant)}: pass them as a further --inception PATH"
             );
-        return answers.Count > 0 ? (answers, notes) : throw new UserError($"{notes[^1]}. {InceptionWeights.Advice}");
+        return answers.Count > 0 ? (answers, notes) : throw new UserError(notes[^1]);
+    }
+
+    private static (IReadOnlyList<ProtocolNumbers>, IReadOnlyList<string>) Given(FeatureStatistics samples, FeatureStatistics reference)
+    {
+        const string given = "given statistics";
+        var d = samples.Pool.Mean.Count;
+        var notes =
+            d == InceptionLayout.Features
+                ? Array.Empty<string>()
+                : [$"features of {d} dimensions are not FID's {InceptionLayout.Features}: the distance is named Fréchet-{d}"];
+        var name = d == InceptionLayout.Features ? "FID" : $"Fréchet-{d}";
+        return ([new("given", given, SetComparison.Frechet(samples, reference, given, name))], notes);
     }
 
     // One at a time: a network is gone before the next is read.

@@ -26,7 +26,11 @@ public static class MethodRegistry
             Latent = Esd.LatentOf(s.Reading),
         },
         ["concept-ablation"] = s =>
-            Published(s, "its program generates anchor images by prompt and uses AdamW, which are not here", new ConceptAblation(Balance(s, 0, 1), s.AblationTarget)),
+            Published(
+                s,
+                "its program generates anchor images by prompt and uses AdamW, which are not here",
+                new ConceptAblation(Balance(s, 0, 1), s.AblationTarget)
+            ),
         ["gradient-ascent"] = GradientAscent,
         ["fine-tune-retain"] = s => Published(s, "it has no code of its own", new RetainOnly(FromScratch: false)),
         ["bad-teacher"] = s => Published(s, "it was released for classifiers alone", new BadTeacher(Balance(s, 1, 1))),

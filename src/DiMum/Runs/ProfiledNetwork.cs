@@ -60,6 +60,8 @@ internal sealed record ProfiledNetwork(
     public static ProfiledNetwork OfStableDiffusion(string what, Device device, int? batchSize, int? side)
     {
         var json = what == StableDiffusion ? null : JsonConfig.Read(what, "the config.json of a diffusers U-Net");
+        if (json is not null && !json.Has("_class_name"))
+            throw new UserError($"{what}: has no _class_name, expected the config.json of a diffusers U-Net (unet/config.json)");
         var config = json is null ? new UNet2DConditionConfig() : DiffusersConfigs.UNet(json);
         var (size, h) = (batchSize ?? 1, side ?? json?.Int("sample_size", 64) ?? 64);
         var halvings = config.BlockOutChannels.Count - 1;

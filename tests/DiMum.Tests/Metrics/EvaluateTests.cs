@@ -55,8 +55,62 @@ public class EvaluateTests
         Assert.That(code, Is.Zero, error);
         var numbers = Json.Read<Measured[]>(File.ReadAllText(folder["n.json"]), "n.json");
         Assert.That(numbers.Select(m => m.Value), Is.EqualTo(new[] { 9.0, 0 }).Within(1e-9));
-        Assert.That(numbers[0].Metric, Does.StartWith("FID (given statistics").And.Contain("states no network"));
+        Assert.That(numbers[0].Metric, Does.StartWith("Fréchet-2 (given statistics").And.Contain("states no network"));
+        Assert.That(numbers[1].Metric, Does.StartWith("spatial-Fréchet-2 ("));
         Assert.That(File.ReadAllLines(folder["n.csv"]), Has.Length.EqualTo(3));
+
+        string Refused(params string[] more)
+        {
+            var (code, _, error) = CommandLine.Call(["evaluate", "--samples", a, "--reference", b, .. more]);
+            Assert.That(code, Is.EqualTo(2), error);
+            return error.Trim().Split('\n')[^1];
+        }
+
+        Assert.That(Refused("--inception", "nowhere.pth"), Does.Contain("both sides are statistics"));
+        Assert.That(Refused("--protocol", "all"), Does.Contain("both sides are statistics"));
+        Assert.That(Refused("--set", "seed=2"), Does.Contain("leave them out"));
+        Assert.That(Refused("checkpoint.safetensors"), Does.Contain("leave them out"));
+        Assert.That(Refused("--json", "-", "--csv", "-"), Does.Contain("standard output"));
+        Assert.That(Refused("--json", folder.Root), Does.Contain("is a folder"));
+        File.WriteAllText(folder["other.json"], Json.Write(new[] { numbers[0] with { Metric = "KID (x)" } }));
+        Assert.That(Refused("--than", folder["other.json"]), Does.Contain("nothing to compare").And.Contain("KID"));
+    }
+
+    [Test]
+    public void Against_another_reference_of_the_same_size_is_another_measure()
+    {
+        using var folder = new TempFolder();
+        string Statistics(string name, double mean) =>
+            folder.Write(name, NumPy.Npz(("mu", NumPy.Npy([mean, 0])), ("sigma", NumPy.Npy([1, 0, 0, 1], 2))));
+        var (a, b, c) = (Statistics("a.npz", 0), Statistics("b.npz", 1), Statistics("c.npz", 2));
+        var (code, _, error) = CommandLine.Call("evaluate", "--samples", a, "--reference", b, "--json", folder["ab.json"]);
+        Assert.That(code, Is.Zero, error);
+        (code, _, error) = CommandLine.Call("evaluate", "--samples", a, "--reference", c, "--than", folder["ab.json"]);
+        Assert.That(code, Is.EqualTo(2));
+        Assert.That(error, Does.Contain("do not compare").And.Contain("c.npz"));
+    }
+
+    [Test]
+    public void Statistics_that_are_none_are_refused()
+    {
+        using var folder = new TempFolder();
+        string Sigma(string name, double[] mu, double[] sigma) =>
+            folder.Write(name, NumPy.Npz(("mu", NumPy.Npy(mu)), ("sigma", NumPy.Npy(sigma, 2))));
+        Refusal.Of(() => FeatureStatistics.Read(Sigma("empty.npz", [], [])), "empty.npz", "'mu'", "is empty");
+        Refusal.Of(() => FeatureStatistics.Read(Sigma("indefinite.npz", [0, 0], [1, 3, 3, 1])), "no covariance", "eigenvalue -2");
+        Refusal.Of(() => FeatureStatistics.Read(Sigma("huge.npz", [0, 0], [1e308, 0, 0, 1e308])), "huge.npz", "no features are that large");
+    }
+
+    [Test]
+    public void Images_beside_class_folders_and_images_without_a_side_are_refused()
+    {
+        using var folder = new TempFolder();
+        using var generator = new Generator(3, CPU);
+        Images(folder, "a", 3, generator);
+        Images(folder, "a/class", 2, generator);
+        Refusal.Of(() => ImageSet.Open(folder["a"]), "3 images in it and 2 in its folders");
+        var flat = folder.Write("flat.npz", NumPy.Npz(("arr_0", NumPy.Npy("|u1", "(4, 0, 8, 3)", []))));
+        Refusal.Of(() => ImageSet.Open(flat), "flat.npz", "[4,0,8,3]", "expected uint8");
     }
 
     [Test]

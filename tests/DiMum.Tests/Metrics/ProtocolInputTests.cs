@@ -344,12 +344,18 @@ public class ProtocolInputTests
         using var without = Drawn(2, 8);
         var (a, b) = (FeatureStatistics.From(x), FeatureStatistics.From(y));
         var both = SetComparison.Frechet(a, b, "id");
-        Assert.That(both.Select(m => m.Metric), Is.EqualTo(new[] { "FID (id)", "sFID (id)" }));
+        Assert.That(both.Select(m => m.Metric), Is.EqualTo(new[] { "FID (id; 9 samples)", "sFID (id; 9 samples)" }));
         var spatial = new Frechet(y.Spatial.Mean, y.Spatial.Covariance).To(x.Spatial.Mean, x.Spatial.Covariance);
         Assert.That(both[1].Value, Is.EqualTo(spatial).Within(1e-12));
         Assert.That(SetComparison.Frechet(a, FeatureStatistics.From(without), "id"), Has.Count.EqualTo(1));
         var given = SetComparison.Frechet(a, b with { Given = true }, "id");
-        Assert.That(given[0].Metric, Is.EqualTo($"FID (id; statistics given by {y.Of}, which states no network)"));
+        Assert.That(given[0].Metric, Is.EqualTo($"FID (id; statistics given by {y.Of}, which states no network; 9 samples)"));
+        using var more = Drawn(1, 10, 3);
+        Assert.That(
+            () => both[0].DifferenceFrom(SetComparison.Frechet(FeatureStatistics.From(more), b, "id")[0]),
+            Throws.InvalidOperationException.With.Message.Contains("9 samples").And.Message.Contains("10 samples"),
+            "FID is biased by the number of samples"
+        );
     }
 
     // Memory of one number stands for every tensor.

@@ -82,7 +82,10 @@ public sealed class ImageSetFeatures : IDisposable
             using var scope = NewDisposeScope();
             var features = network.Read(images.to(device), protocol);
             var pool = features.Pool.cpu();
-            if (!pool.isfinite().all().item<bool>())
+            var finite = pool.isfinite().all().item<bool>();
+            if (network.SpatialFeatures > 0)
+                finite &= features.Spatial.isfinite().all().item<bool>();
+            if (!finite)
                 throw new UserError(
                     $"{set.Name}: features of images {done}…{done + pool.shape[0] - 1} are NaN or infinite; are these the right weights?"
                 );

@@ -20,6 +20,8 @@ public sealed record FeatureStatistics(
     bool Given
 )
 {
+    private const double Largest = 1e100; // squares and products stay finite
+
     public static FeatureStatistics From(ImageSetFeatures features) =>
         new(
             (features.Pool.Mean, features.Pool.Covariance),
@@ -47,6 +49,8 @@ public sealed record FeatureStatistics(
         {
             var ((mu, shape), (sigma, square)) = (npz.Doubles(mean), npz.Doubles(covariance));
             var d = mu.Length;
+            if (d == 0)
+                throw npz.Bad(mean, "is empty, expected the mean of d ≥ 1 features");
             if (shape.Length != 1 || !square.SequenceEqual([d, d]))
                 throw npz.Bad(
                     covariance,
@@ -54,12 +58,26 @@ public sealed record FeatureStatistics(
                 );
             var matrix = Matrix<double>.Build.Dense(d, d, sigma);
             var scale = sigma.Max(Math.Abs);
+            if (scale > Largest || mu.Max(Math.Abs) > Largest)
+                throw npz.Bad(
+                    covariance,
+                    FormattableString.Invariant($"has magnitude {scale:g3}: no features are that large; make it again")
+                );
             if ((matrix - matrix.Transpose()).Enumerate().Any(v => Math.Abs(v) > 1e-6 * scale) || matrix.Diagonal().Any(v => v < 0))
                 throw npz.Bad(covariance, "is no covariance: it is not symmetric or has a negative variance");
+            var eigenvalues = SymmetricEigen.Values(matrix / (scale > 0 ? scale : 1));
+            if (eigenvalues.Min() < -1e-6 * d)
+                throw npz.Bad(
+                    covariance,
+                    FormattableString.Invariant(
+                        $"is no covariance: it has the eigenvalue {eigenvalues.Min() * scale:g3}, expected none below 0"
+                    )
+                );
             return (Vector<double>.Build.Dense(mu), matrix);
         }
 
-        return new(Pair("mu", "sigma"), npz.Has("mu_s", "sigma_s") ? Pair("mu_s", "sigma_s") : null, 0, npz.Path, true);
+        var of = $"{npz.Path} ({ContentHash.OfFile(npz.Path, "statistics")[..16]})";
+        return new(Pair("mu", "sigma"), npz.Has("mu_s", "sigma_s") ? Pair("mu_s", "sigma_s") : null, 0, of, true);
     }
 }
 
@@ -75,6 +93,7 @@ public static class SetComparison
     /// <param name="reference">The reference's.</param>
     /// <param name="identity">Network, protocol and how much of the reference counts.</param>
     /// <param name="distance">The name of a distance on these features, FID for FID's network.</param>
+    /// <exception cref="UserError">Features of unlike numbers of dimensions.</exception>
     public static IReadOnlyList<Measured> Frechet(
         FeatureStatistics samples,
         FeatureStatistics reference,
@@ -87,7 +106,7 @@ public static class SetComparison
         var of = $"{samples.Of} against {reference.Of}";
         List<Measured> result = [One(distance, samples.Pool, reference.Pool)];
         if (samples.Spatial is { } a && reference.Spatial is { } b)
-            result.Add(One(distance.Replace("FID", "sFID"), a, b));
+            result.Add(One(distance.Contains("FID") ? distance.Replace("FID", "sFID") : $"spatial-{distance}", a, b));
         return result;
 
         Measured One(string name, (Vector<double> Mean, Matrix<double> Covariance) x, (Vector<double> Mean, Matrix<double> Covariance) y)
@@ -97,7 +116,9 @@ public static class SetComparison
                     $"{name}: {samples.Of} has features of {x.Mean.Count} dimensions, {reference.Of} of {y.Mean.Count}; they are of unlike networks"
                 );
             var value = new Frechet(y.Mean, y.Covariance).To(x.Mean, x.Covariance);
-            return new(value, samples.Count, double.NaN, double.NaN, $"{name} ({how})", of);
+            // Biased by the number of samples: at unlike counts two values do not compare.
+            var count = samples.Count > 0 ? $"{samples.Count} samples" : "samples of unstated number";
+            return new(Math.Max(0, value), samples.Count, double.NaN, double.NaN, $"{name} ({how}; {count})", of);
         }
     }
 

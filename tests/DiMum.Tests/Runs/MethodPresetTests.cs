@@ -62,7 +62,7 @@ public class MethodPresetTests
 
     [TestCase("{ preset: cifar, name: SalUn }", "no method preset 'cifar'")]
     [TestCase("{ preset: cifar10, name: bad-teacher }", "has no bad-teacher as-published; it has DiMUM as-published")]
-    [TestCase("{ preset: cifar10, name: SalUn, reading: as-released-in-unlearn-canvas }", "has no SalUn as-released-in-unlearn-canvas")]
+    [TestCase("{ preset: unlearn-canvas, name: SalUn, reading: as-released }", "has no SalUn as-released;")]
     public void A_preset_that_is_not_there_is_told_with_those_that_are(string line, string told) =>
         Assert.That(() => Bound(line), Throws.TypeOf<UserError>().With.Message.Contains(told).And.Message.StartsWith("test:"));
 

@@ -18,6 +18,13 @@ public class TrapTests
     }
 
     [Test]
+    public void Every_trap_has_a_switch_whose_effect_on_AR_is_measured_or_a_reason()
+    {
+        var switched = TrapSwitches.All.SelectMany(s => s.Trap.Split(", ")).Where(t => t.StartsWith('T'));
+        Assert.That(switched.Concat(TrapSwitches.Without.Keys), Is.EquivalentTo(KnownTraps.All.Select(t => t.Id)));
+    }
+
+    [Test]
     public void There_are_the_traps_from_1_to_23() =>
         Assert.That(KnownTraps.All.Select(t => t.Id), Is.EqualTo(Enumerable.Range(1, 23).Select(n => $"T{n}")));
 }

@@ -24,6 +24,9 @@ internal sealed record TrapSwitch(
 {
     /// <summary>The published reading has the trap (its paper says no other), and the switch takes it out.</summary>
     public bool TakesOut { get; init; }
+
+    /// <summary>The switch as another way to measure, where the trap lies there.</summary>
+    public Func<Experiment, Experiment>? Measuring { get; init; }
 }
 
 /// <summary>The switches whose effect on AR is measured.</summary>
@@ -50,6 +53,12 @@ internal static class TrapSwitches
         ),
         new("T8", "the small weight on the other term", "SalUn", s => s with { Retain = s.Unlearning, Unlearning = s.Retain }),
         Of("T9", "the inner loop's moments stay in Adam", "EraseDiff", "shared-moments", m => SharedMoments((EraseDiff)m)),
+        new("T15", "w = 1 as a weight, which is scale 2, against scale 1", "DiMUM", s => s)
+        {
+            TakesOut = true,
+            Measuring = e => e with { Sampling = e.Sampling with { GuidanceWeight = 0 } },
+        },
+        new("T21", "2 of the new program taken for η of the paper's target", "ESD", s => s with { EraseStrength = 2 }),
         new("T10", "mask from guided gradients, against unguided ones", "SFR-on", s => s with { MaskGuidanceWeight = 0 })
         {
             TakesOut = true,
@@ -59,6 +68,23 @@ internal static class TrapSwitches
             TakesOut = true,
         },
     ];
+
+    /// <summary>Traps without a switch, and why.</summary>
+    public static IReadOnlyDictionary<string, string> Without { get; } =
+        new Dictionary<string, string>
+        {
+            ["T7"] = "refuted: it changes nothing",
+            ["T11"] = "selects no weight of this network (above), so AR is the same",
+            ["T12"] = "these runs keep no moving average; with it at 0.0001 the weights are those of the table",
+            ["T13"] = "these runs keep no moving average, so there is none to lose",
+            ["T14"] = "the two samplers differ at 1000 steps alone, a hundred times what a cell here draws with; not run",
+            ["T16"] = "moves distances (above); what it does to AR was not run",
+            ["T17"] = "moves distances, not AR",
+            ["T18"] = "digits are grey",
+            ["T19"] = "moves distances, not AR",
+            ["T20"] = "counts otherwise: by chance alone 30 % instead of 10 % (above); not run on the methods",
+            ["T23"] = "lies in the network, which is one for all methods here; another would have to be pre-trained",
+        };
 
     private static TrapSwitch Of(string trap, string what, string method, string name, Func<IUnlearningMethod, IUnlearningMethod> change) =>
         new(trap, what, method, s => s, new MethodVariant(name, change));

@@ -132,7 +132,8 @@ let ``laws and cases drawn are counted`` () =
 
     let all = own @ List.ofSeq drawn
     let ids = all |> List.map fst |> List.distinct
-    TestContext.Out.WriteLine $"{ids.Length} laws by id; {own.Length} laws of single parts, {drawn.Count} pairs of law and component; "
-    TestContext.Out.WriteLine $"{List.sumBy snd all} cases drawn, {Chance.registered.Count} statistical laws"
+    // The one stream that a plain `dotnet test` shows.
+    TestContext.Error.WriteLine $"{ids.Length} laws by id; {own.Length} laws of single parts, {drawn.Count} pairs of law and component; "
+    TestContext.Error.WriteLine $"{List.sumBy snd all} cases drawn, {Chance.registered.Count} statistical laws"
     Assert.That(own.Length, Is.GreaterThan 100)
     Assert.That(drawn.Count, Is.GreaterThan 200)

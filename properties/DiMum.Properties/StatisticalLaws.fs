@@ -312,6 +312,7 @@ let ``the false alarms of all statistical laws stay within their budget, and non
     Expect.holds "a law is on one list alone" (List.ofSeq Chance.registered = every)
     let count = float Chance.registered.Count
     let commit, night = count * Chance.onCommit, count * Chance.nightly
-    TestContext.Out.WriteLine $"{Chance.registered.Count} statistical laws: Σα on a commit {commit:g2}, in a night {night:g2}"
+    // The one stream that a plain `dotnet test` shows.
+    TestContext.Error.WriteLine $"{Chance.registered.Count} statistical laws: Σα on a commit {commit:g2}, in a night {night:g2}"
     Assert.That(commit, Is.LessThanOrEqualTo Chance.budgetOnCommit)
     Assert.That(night, Is.LessThanOrEqualTo Chance.budgetNightly)

@@ -47,6 +47,9 @@ let samplers () =
               (if clip then $"{case.Name}, clipped" else case.Name), Func<_, _>(fun steps -> case.Library steps Lib.TimeSkip.Uniform clip) ]
     |> tests SamplerLaws.all
 
+let solvers () =
+    [ for case in Solvers.all -> case.Name, case ] |> tests SolverLaws.all
+
 let attacks () =
     [ for case in Attacks.all -> case.Name, { Method = case.Method; Claims = case.Claims } ]
     |> tests MethodLaws.all
@@ -71,6 +74,9 @@ let ``a method keeps every law of its equation`` (work: Action) = work.Invoke()
 
 [<TestCaseSource(nameof samplers)>]
 let ``a sampler keeps every law`` (work: Action) = work.Invoke()
+
+[<TestCaseSource(nameof solvers)>]
+let ``a solver keeps every law, and is the specification's`` (work: Action) = work.Invoke()
 
 [<TestCaseSource(nameof attacks)>]
 let ``an attack keeps every law of a method`` (work: Action) = work.Invoke()
@@ -98,8 +104,10 @@ let private same (kind: Type) (recorded: obj seq) =
     Expect.equal (found kind) (recorded |> Seq.map (fun o -> o.GetType().Name) |> Set)
 
 [<Test; Category "L49">]
-let ``every sampler, method, metric and network of the library has its record, and so every law`` () =
+let ``every sampler, solver, method, metric and network of the library has its record, and so every law`` () =
     same typeof<Lib.Sampler> [ for case in Components.samplers -> case.Library 1 Lib.TimeSkip.Uniform false ]
+
+    same typeof<Lib.Solver> [ for case in Solvers.all -> case.Make (Lib.OutputReading()) (Lib.NoiseSchedule.Linear 40) 4 ]
 
     same typeof<Lib.IUnlearningMethod> [ for case in Components.methods -> Components.create case false { Retain = 1.0; Unlearning = 0.5 } ]
 
@@ -120,7 +128,7 @@ let ``every sampler, method, metric and network of the library has its record, a
 let ``laws and cases drawn are counted`` () =
     drawn.Clear()
 
-    for source in [ methods; equations; samplers; attacks; attackEquations; metrics; metricEquations; networks ] do
+    for source in [ methods; equations; samplers; solvers; attacks; attackEquations; metrics; metricEquations; networks ] do
         source () |> ignore
 
     let own =

@@ -211,11 +211,12 @@ let methods =
       retainOnly "fine-tune-retain"
       retainOnly "retrain" ]
 
-/// The library's method of a case, with or without its mask.
-let create (case: MethodCase) masked (balance: Loss.Balance) =
+/// The library's method of a case in a reading, with or without its mask; a UserError where there is no such reading.
+let createAs (reading: Lib.MethodReading) (case: MethodCase) masked (balance: Loss.Balance) =
     Lib.MethodRegistry.Create(
         Lib.MethodSettings(
             Name = case.Name,
+            Reading = reading,
             Retain = balance.Retain,
             Unlearning = balance.Unlearning,
             MaskRatio = (if masked then 0.5 else 0.0),
@@ -227,6 +228,9 @@ let create (case: MethodCase) masked (balance: Loss.Balance) =
             DenoisingSteps = 1
         )
     )
+
+/// As published.
+let create case masked balance = createAs Lib.MethodReading.AsPublished case masked balance
 
 /// A context whose pairings carry names and nothing else; the batches come from the source.
 let context (model: Lib.ITrainableDenoiser) schedule (source: Lib.IBatchSource) clip =

@@ -67,6 +67,36 @@ type Conformance private () =
             steps.SetValue(made, count)
             made :?> Lib.Sampler
 
+    /// What a solver's constructor may ask for besides parameters with defaults: a schedule, a number of steps, levels, a reading.
+    static let argument reading (schedule: Lib.NoiseSchedule) (steps: int) (parameter: ParameterInfo) : obj option =
+        let kind = parameter.ParameterType
+
+        if kind = typeof<Lib.NoiseSchedule> then
+            Some schedule
+        elif kind = typeof<Lib.SigmaSteps> then
+            Some(Lib.SigmaSteps.Integer(schedule, steps))
+        elif kind = typeof<Lib.OutputReading> then
+            Some reading
+        elif parameter.HasDefaultValue then
+            Some(Unchecked.nonNull parameter.DefaultValue) // null is a default like any other
+        elif kind = typeof<int> || kind = typeof<Nullable<int>> then
+            Some steps
+        else
+            None
+
+    static let solverOf (found: Type) =
+        let some = Lib.NoiseSchedule.Linear 4
+
+        let fitting (c: ConstructorInfo) =
+            c.GetParameters() |> Array.forall (argument (Lib.OutputReading()) some 2 >> Option.isSome)
+
+        found.GetConstructors()
+        |> Array.tryFind fitting
+        |> Option.map (fun c reading schedule steps ->
+            let arguments = c.GetParameters() |> Array.choose (argument reading schedule steps)
+            c.Invoke(BindingFlags.DoNotWrapExceptions, null, arguments, null) :?> Lib.Solver)
+        |> Option.map (SolverLaws.unknown found.Name)
+
     static let require (verdicts: IReadOnlyList<Verdict>) =
         let broken = verdicts |> Seq.filter (fun verdict -> not verdict.Passed) |> List.ofSeq
 
@@ -97,7 +127,7 @@ type Conformance private () =
     /// Every law of NetworkLaws on a network.
     static member Check(network: NetworkCase) : IReadOnlyList<Verdict> = [ for law in NetworkLaws.all -> law.Check(network.Name, network) ]
 
-    /// Every law on every public method, sampler and metric of an assembly. The claims of a method or metric are its public static property
+    /// Every law on every public method, sampler, solver and metric of an assembly. The claims of a method or metric are its public static property
     /// `Claims`, if it has one.
     static member Check(assembly: Assembly) : IReadOnlyList<Verdict> =
         let each found kind (check: obj -> IReadOnlyList<Verdict>) =
@@ -114,11 +144,19 @@ type Conformance private () =
                       each found "unlearning method" (fun made -> Conformance.Check(made :?> Lib.IUnlearningMethod, methodClaimsOf found))
               elif makes typeof<Lib.Sampler> found then
                   yield! each found "sampler" (fun made -> Conformance.Check(found.Name, Func<_, _>(samplerOf found made)))
+              elif makes typeof<Lib.Solver> found then
+                  yield!
+                      try
+                          match solverOf found with
+                          | Some case -> [ for law in SolverLaws.anybody -> law.Check(case.Name, case) ]
+                          | None -> [ unmade found "solver" ]
+                      with :? TargetInvocationException as error ->
+                          [ raised found "solver" error ]
               elif makes typeof<Lib.ISetMetric> found then
                   yield! each found "metric" (fun made -> Conformance.Check(made :?> Lib.ISetMetric, metricClaimsOf found)) ]
 
     /// The same for a file; what `dimum verify --assembly FILE` prints, a verdict a line, exit code 1 if any is not passed.
-    /// Raises UserError if the file is missing, is no .NET assembly, lacks an assembly that it needs, or holds no method, no sampler and no metric.
+    /// Raises UserError if the file is missing, is no .NET assembly, lacks an assembly that it needs, or holds no method, sampler, solver or metric.
     static member CheckFile(path: string) : IReadOnlyList<Verdict> =
         let full = Path.GetFullPath path
         LawSettings.seed () |> ignore
@@ -143,7 +181,7 @@ type Conformance private () =
             | :? ReflectionTypeLoadException as error -> raise (lacking (error.Message.Split('\n')[0]))
 
         if verdicts.Count = 0 then
-            raise (Lib.UserError $"{full}: holds no public IUnlearningMethod, Sampler or ISetMetric; make the class public")
+            raise (Lib.UserError $"{full}: holds no public IUnlearningMethod, Sampler, Solver or ISetMetric; make the class public")
 
         verdicts
 

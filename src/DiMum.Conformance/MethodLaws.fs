@@ -201,6 +201,7 @@ let ordering =
 let private run (subject: CheckedMethod) (scene: Scene) (stops: int list) =
     use scope = torch.NewDisposeScope()
     let mutable theta, first, second, done', moves = vector scene.Theta, [||], [||], 0, 0L
+    let mutable memory = Map.empty
 
     for steps in stops do
         use model = new ToyDenoiser(scene.Theta)
@@ -215,6 +216,9 @@ let private run (subject: CheckedMethod) (scene: Scene) (stops: int list) =
             trainer.Iteration <- done'
             trainer.Adam.Steps <- moves
 
+            for entry in rule.Memory do
+                entry.Value.copy_ (shaped entry.Value.shape memory[entry.Key]) |> ignore
+
         for _ in 1..steps do
             trainer.Step() |> ignore
 
@@ -223,6 +227,7 @@ let private run (subject: CheckedMethod) (scene: Scene) (stops: int list) =
         theta <- model.Parameters.Snapshot()
         first <- floats trainer.Adam.FirstMoment
         second <- floats trainer.Adam.SecondMoment
+        memory <- Map [ for entry in rule.Memory -> entry.Key, floats entry.Value ]
 
     floats theta, first, second
 

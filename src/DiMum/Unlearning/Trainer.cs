@@ -29,6 +29,7 @@ public sealed class Trainer : IDisposable
     private readonly IUpdateRule rule;
     private readonly TrainerSettings settings;
     private readonly Seed seed;
+    private bool disposed;
 
     public Trainer(ITrainableDenoiser model, IUpdateRule rule, TrainerSettings settings, Seed seed)
     {
@@ -51,8 +52,10 @@ public sealed class Trainer : IDisposable
 
     /// <summary>One outer iteration: all updates of the rule, each with one optimiser step; the average follows after the last.</summary>
     /// <exception cref="UserError">The loss is no longer finite.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed of; nothing was moved.</exception>
     public Progress Step()
     {
+        ObjectDisposedException.ThrowIf(disposed, this);
         using var scope = NewDisposeScope();
         model.Training = true;
         model.SeedDropout(seed.At("dropout", Iteration));
@@ -88,9 +91,10 @@ public sealed class Trainer : IDisposable
         return value;
     }
 
-    /// <summary>Releases moments and average; the model and the rule stay with their owners.</summary>
+    /// <summary>Releases moments and average; the model and the rule stay with their owners. Again does nothing.</summary>
     public void Dispose()
     {
+        disposed = true;
         Adam.Dispose();
         Ema?.Dispose();
     }

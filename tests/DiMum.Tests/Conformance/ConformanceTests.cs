@@ -34,6 +34,9 @@ public sealed class ConformanceTests
         Assert.That(Of("absolute-relabel"), Has.Count.GreaterThan(10).And.All.True);
         Assert.That(Of("leaky-relabel"), Has.Count.GreaterThan(10).And.Exactly(1).False);
         Assert.That(Of(nameof(NoisyAtLast)), Has.Some.False.And.Some.True);
+        Assert.That(Of(nameof(RightSolver)), Has.Count.EqualTo(SolverLaws.anybody.Count).And.All.True);
+        var remembers = verdicts.Where(v => v.Component == nameof(RemembersSolver) && !v.Passed).Select(v => v.Sentence).ToList();
+        Assert.That(remembers, Has.Some.StartsWith("a run begins anew"));
         Assert.That(Of(typeof(NeedsASetting).FullName!), Is.EqualTo(new[] { false }));
         Assert.That(Of("mean-distance"), Has.Count.GreaterThan(10).And.All.True);
         Assert.That(Of("one-size-mean-distance"), Has.Some.False.And.Some.True);
@@ -51,7 +54,7 @@ public sealed class ConformanceTests
             Does.Contain("text.dll").And.Contain("not a .NET assembly")
         );
         var none = Assert.Throws<UserError>(() => Kit.CheckFile(typeof(TestAttribute).Assembly.Location))!.Message;
-        Assert.That(none, Does.Contain("no public IUnlearningMethod, Sampler or ISetMetric"));
+        Assert.That(none, Does.Contain("no public IUnlearningMethod, Sampler, Solver or ISetMetric"));
         Assert.That(Assert.Throws<UserError>(() => Kit.CheckFile(Path.GetTempPath()))!.Message, Does.Contain("is a folder"));
     }
 

@@ -16,6 +16,34 @@ public sealed record NoisyAtLast : Sampler
     }
 }
 
+/// <summary>DDIM as anybody would write it: the kit makes it of a schedule and a number of steps.</summary>
+public class RightSolver(NoiseSchedule schedule, int steps) : Solver
+{
+    private readonly int[] times = TimeGrid.Descending(TimeSpacing.Leading, schedule.Steps, steps);
+
+    public override IReadOnlyList<double> Times => Array.ConvertAll(times, t => (double)t);
+
+    public override Tensor Noised(Tensor clean, Tensor noise, int call) =>
+        Math.Sqrt(AlphaBar(call)) * clean + Math.Sqrt(1 - AlphaBar(call)) * noise;
+
+    protected override Tensor Step(Tensor x, Tensor output, int call, NoiseSource noise)
+    {
+        var clean = (x - Math.Sqrt(1 - AlphaBar(call)) * output) / Math.Sqrt(AlphaBar(call));
+        return Noised(clean, output, call + 1);
+    }
+
+    private double AlphaBar(int call) => call < times.Length ? schedule.AlphaBarAt(times[call]) : 1;
+}
+
+/// <summary>The same with a number that outlives a run.</summary>
+public sealed class RemembersSolver(NoiseSchedule schedule, int steps) : RightSolver(schedule, steps)
+{
+    private int calls;
+
+    protected override Tensor Step(Tensor x, Tensor output, int call, NoiseSource noise) =>
+        base.Step(x, output, call, noise) + 1e-3 * calls++;
+}
+
 /// <summary>A method that the kit cannot make by itself.</summary>
 public sealed class NeedsASetting(double setting) : IUnlearningMethod
 {

@@ -26,9 +26,9 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
         new("Eq. (2) guidance", "Guidance.combine", "Diffusion/Guidance.cs", "L9", "diffusion_ops cfg_combination", "T15"),
         new(
             "Eq. (3) reverse step",
-            "Reverse.step Reverse.ancestral Reverse.ddim",
-            "Diffusion/Samplers/Sampler.cs",
-            "L6 L7 L8",
+            "Reverse.step Reverse.ancestral Reverse.ddim Solver.multistep Solver.singlestep Solver.unipc Solver.linear Solver.heun Pndm.short Pndm.full",
+            "Diffusion/Samplers/Sampler.cs Diffusion/Samplers/Solver.cs",
+            "L6 L7 L8 L58 L59",
             "diffusion_ops",
             "T14"
         ),
@@ -214,6 +214,8 @@ internal sealed record Trace(string Item, string Spec, string Library, string La
             L55 a dropped condition is not seen
             L56 conditions drop and images mirror as often as declared
             L57 the best denoiser of a mixture, its least loss, and the library's
+            L58 a solver that remembers is the specification's, whatever the network predicts and however its levels are placed
+            L59 a solver is linear under a linear network, finite, and begins every run anew
             """.Split('\n').Select(line => line.Trim().Split(' ', 2)).Select(parts => (parts[0], parts[1])),
     ];
 

@@ -43,8 +43,9 @@ public static class TimeGrid
 
     private static int[] Trailing(int total, int steps)
     {
+        // S of them, where diffusers has one more, −1, if T/(T/S) is rounded to above S (T = 1000, S = 61).
         var gap = (double)total / steps;
-        return [.. Enumerable.Range(0, (int)Math.Ceiling(total / gap)).Select(i => Round(total - i * gap) - 1)];
+        return [.. Enumerable.Range(0, steps).Select(i => Round(total - i * gap) - 1)];
     }
 
     private static int Round(double t) => (int)Math.Round(t, MidpointRounding.ToEven);

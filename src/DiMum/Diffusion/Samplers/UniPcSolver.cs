@@ -21,7 +21,7 @@ public sealed class UniPcSolver : LambdaSolver
     /// <param name="reading">How the output is read.</param>
     /// <param name="order">1…3.</param>
     /// <param name="exponential">B(h) = e^−h − 1 (the paper's B₂) instead of −h (B₁).</param>
-    /// <param name="lowersAtEnd">Lower order in the last steps.</param>
+    /// <param name="lowersAtEnd">Lower order in the last steps; the step to σ = 0, where λ is infinite, is of order 1 anyway.</param>
     public UniPcSolver(SigmaSteps steps, OutputReading reading, int order = 2, bool exponential = true, bool lowersAtEnd = true)
         : base(steps, reading)
     {
@@ -37,7 +37,12 @@ public sealed class UniPcSolver : LambdaSolver
             x = Update(origin[0], call - 1, usedOrder, clean);
         var known = cleans.Count;
         cleans.Push(clean);
-        usedOrder = Math.Min(lowersAtEnd ? Math.Min(order, Times.Count - call) : order, known + 1);
+        usedOrder = Math.Min(
+            Sigmas[call + 1] == 0 ? 1
+                : lowersAtEnd ? Math.Min(order, Times.Count - call)
+                : order,
+            known + 1
+        );
         origin.Push(x);
         return Update(x, call, usedOrder, null);
     }

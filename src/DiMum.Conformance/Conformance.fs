@@ -21,29 +21,29 @@ type Conformance private () =
         |> Array.tryFind (fun c -> c.GetParameters() |> Array.forall _.HasDefaultValue)
         |> Option.map (fun c -> c.Invoke(c.GetParameters() |> Array.map _.DefaultValue))
 
-    static let raised (found: Type) kind (error: TargetInvocationException) =
+    static let notMade (found: Type) kind message =
         { Component = string found.FullName
           Law = "–"
           Sentence = $"a public {kind} can be made"
           Passed = false
           Cases = 0
-          Message =
-            match error.InnerException with
-            | null -> error.Message
-            | inner -> $"its constructor or its Claims raised {inner.GetType().Name}: {inner.Message}"
+          Message = message
           Smallest = ""
           Replay = "" }
 
-    static let unmade (found: Type) kind =
-        { Component = string found.FullName
-          Law = "–"
-          Sentence = $"a public {kind} can be made"
-          Passed = false
-          Cases = 0
-          Message =
+    static let raised found kind (error: TargetInvocationException) =
+        notMade
+            found
+            kind
+            (match error.InnerException with
+             | null -> error.Message
+             | inner -> $"its constructor or its Claims raised {inner.GetType().Name}: {inner.Message}")
+
+    static let unmade found kind =
+        notMade
+            found
+            kind
             "it has no public constructor without parameters, or with defaults for all; add one, or test it with Conformance.Require"
-          Smallest = ""
-          Replay = "" }
 
     static let claimsOf (found: Type) =
         match found.GetProperty("Claims", BindingFlags.Public ||| BindingFlags.Static) with

@@ -140,12 +140,46 @@ internal sealed class DigitsBaselinesPage
     {
         page.Line("## Findings");
         page.Line();
+        Verdict();
         foreach (var attack in new[] { RetainAttack, TestAttack })
             Ranking(attack);
+        NotForgotten();
         Readings();
         Cost();
         page.Line();
     }
+
+    // In words, what the intervals of the paired differences below decide.
+    private void Verdict()
+    {
+        if (methods.TrueForAll(m => m.Label != "DiMUM"))
+            return;
+        var lower = Baselines
+            .Where(m => new[] { RetainAttack, TestAttack }.Any(a => Difference(m.Label, "DiMUM", a) is { LeavesZeroOut: true, Mean: < 0 }))
+            .Select(m => m.Name)
+            .ToList();
+        page.Line(
+            lower.Count == 0
+                ? "* No published baseline withstands an attack better than DiMUM beyond the interval of the difference."
+                : $"* **DiMUM is not the most robust method here**: {string.Join(", ", lower)} ends lower under an attack, beyond the interval of the difference. The paper's order does not hold whole."
+        );
+    }
+
+    // A method whose numbers, found on one class, leave others where they were.
+    private void NotForgotten()
+    {
+        var there = methods
+            .Where(m => m.Name != "fine-tune-retain" && Of(m.Label, ArUnlearned).High > 0.1)
+            .Select(m => $"{m.Label} ({Interval(Of(m.Label, ArUnlearned), ArUnlearned)})")
+            .ToList();
+        if (there.Count > 0)
+            page.Line(
+                $"* AR_u before any attack reaches above 10 % by its interval for {string.Join(", ", there)}: numbers that were chosen on one class do not carry over to all others, and what the attack brings back starts there."
+            );
+    }
+
+    private IEnumerable<MethodSettings> Baselines =>
+        methods.Where(m => m.Reading == MethodReading.AsPublished && m.Name is not ("retrain" or "DiMUM"));
 
     // Order of the published readings, and which differ from DiMUM beyond the interval of the paired difference.
     private void Ranking(Measure attack)

@@ -53,16 +53,16 @@ internal static class TrapSwitches
         ),
         new("T8", "the small weight on the other term", "SalUn", s => s with { Retain = s.Unlearning, Unlearning = s.Retain }),
         Of("T9", "the inner loop's moments stay in Adam", "EraseDiff", "shared-moments", m => SharedMoments((EraseDiff)m)),
+        new("T10", "mask from guided gradients, against unguided ones", "SFR-on", s => s with { MaskGuidanceWeight = 0 })
+        {
+            TakesOut = true,
+        },
         new("T15", "w = 1 as a weight, which is scale 2, against scale 1", "DiMUM", s => s)
         {
             TakesOut = true,
             Measuring = e => e with { Sampling = e.Sampling with { GuidanceWeight = 0 } },
         },
         new("T21", "2 of the new program taken for η of the paper's target", "ESD", s => s with { EraseStrength = 2 }),
-        new("T10", "mask from guided gradients, against unguided ones", "SFR-on", s => s with { MaskGuidanceWeight = 0 })
-        {
-            TakesOut = true,
-        },
         Of("T22", "target of the current network, against a frozen one's", "SalUn", "frozen-target", m => new FrozenTarget((SalUn)m)) with
         {
             TakesOut = true,

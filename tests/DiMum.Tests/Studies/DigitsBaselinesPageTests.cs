@@ -21,8 +21,17 @@ public class DigitsBaselinesPageTests
         Assert.That(page, Does.Contain("**3 of 30 cells are in**").And.Contain("seed 1: classes 0, 1; seed 2: classes 0"));
         Assert.That(page, Does.Contain("published readings, lowest first: DiMUM 3.0, SalUn 32.0"));
         Assert.That(page, Does.Contain("higher SalUn (29.0 [")); // 28, 30, 29 points
-        Assert.That(page, Does.Contain("less as published: no measure differs beyond its interval"));
+        Assert.That(page, Does.Contain("as released (repo@commit): no measure differs beyond its interval"));
+        Assert.That(page, Does.Contain("No published baseline withstands an attack better than DiMUM"));
         Assert.That(page, Does.Contain("(n = 1500)"), "images of three cells, pooled");
+    }
+
+    [Test]
+    public void A_baseline_that_ends_lower_beyond_the_interval_is_said_to_be_more_robust()
+    {
+        DigitsCell[] cells = [Cell(1, 0, 0.30, 0.02, 0.02), Cell(1, 1, 0.34, 0.04, 0.04), Cell(2, 0, 0.32, 0.03, 0.03)];
+        var page = new DigitsBaselinesPage(cells, 30).Write();
+        Assert.That(page, Does.Contain("**DiMUM is not the most robust method here**: SalUn ends lower"));
     }
 
     [Test]

@@ -51,6 +51,34 @@ let ``the library's Adam is the specification's over 50 random steps, with decay
         Expect.allNear 1e-12 state.Second (floats adam.SecondMoment)
         Expect.equal (int64 state.Step) adam.Steps
 
+[<Law("L32", 20)>]
+let ``the library's AdamW is the specification's over 50 random steps, and torch's where all weights decay`` (seed: int) (Share decay) =
+    for chosen in [ None; Some [| true; false; true; true; false; false; true |] ] do
+        use scope = torch.NewDisposeScope()
+        let draw = random seed 7
+        let theta = draw ()
+        use parameters = parameters [ 3; 4 ] theta
+        let decays = defaultArg chosen (Array.create 7 true)
+        let mask = chosen |> Option.map (Array.map (fun d -> if d then 1.0 else 0.0) >> vector) |> Option.toObj
+        use adam = new Lib.Adam(parameters, Lib.AdamSettings(DecoupledDecay = decay), Decaying = mask)
+        let whole = torch.nn.Parameter(vector theta)
+        use torchs = torch.optim.AdamW([ whole ], lr = 0.02, weight_decay = decay)
+
+        let step (theta, state) _ =
+            let gradient = draw ()
+            give parameters gradient
+            whole.grad <- vector gradient
+            adam.Step 0.02
+            torchs.step () |> ignore
+            let moved, state = Adam.decoupled decay (Adam.standard 0.02) state decays theta gradient
+            Expect.allNear 1e-11 moved (floats parameters.Values)
+            moved, state
+
+        List.fold step (theta, Adam.start 7) [ 1..50 ] |> ignore
+
+        if chosen.IsNone then
+            Expect.allNear 1e-11 (floats whole) (floats parameters.Values)
+
 [<Law("L33", 10)>]
 let ``Adam on the flat vector is torch's Adam on the separate tensors`` (seed: int) (Share decay) =
     use scope = torch.NewDisposeScope()

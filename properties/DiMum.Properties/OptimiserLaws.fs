@@ -50,6 +50,22 @@ let ``Adam's weight decay is a gradient of theta`` (rows: Pairs) (Share decay) =
 
     Expect.allNear 1e-14 plain decayed
 
+[<Law "L32">]
+let ``AdamW shrinks what decays by its share of the rate, and then steps as Adam does without decay`` (rows: Pairs) (Share decay) =
+    let theta, gradient = unzip rows
+    let settings, start = Adam.standard 0.1, Adam.start theta.Length
+    let decays = Array.init theta.Length (fun i -> i % 2 = 0)
+    let still = Array.zeroCreate theta.Length
+    let shrunk, _ = Adam.decoupled decay settings start decays theta still
+
+    Array.map2 (fun decays p -> if decays then p - 0.1 * decay * p else p) decays theta
+    |> Expect.allNear 1e-14 shrunk
+
+    let moved, state = Adam.decoupled decay settings start decays theta gradient
+    let step, plain = Adam.step settings start theta gradient
+    Expect.equal plain state
+    Expect.allNear 1e-12 (Vector.subtract step theta) (Vector.subtract moved shrunk)
+
 [<Law "L34">]
 let ``the moving average of a constant is the constant`` (theta: NonEmptyArray<float>) (Share rate) (steps: PositiveInt) =
     List.fold (fun shadow _ -> Ema.update rate shadow theta.Get) theta.Get [ 1 .. min 50 steps.Get ]

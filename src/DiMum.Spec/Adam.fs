@@ -1,4 +1,4 @@
-/// Adam (Kingma & Ba 2015) with L2 weight decay added to the gradient, as the baselines use it.
+/// Adam (Kingma & Ba 2015) with L2 weight decay added to the gradient, as the baselines use it, and AdamW.
 module DiMum.Spec.Adam
 
 type Settings =
@@ -44,3 +44,9 @@ let step settings (state: State) (theta: float[]) (gradient: float[]) =
             second
 
     moved, { Step = k; First = first; Second = second }
+
+/// AdamW (Loshchilov & Hutter 2019): θ ← (1 − lr·λ)·θ where a weight decays, then the step above, down the gradient taken before
+let decoupled lambda settings state (decays: bool[]) (theta: float[]) gradient =
+    let shrunk = Array.map2 (fun decays p -> if decays then (1.0 - settings.LearningRate * lambda) * p else p) decays theta
+
+    step settings state shrunk gradient

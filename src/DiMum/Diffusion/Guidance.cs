@@ -35,6 +35,14 @@ public readonly record struct Guidance
     public Tensor Combine(Tensor conditional, Tensor unconditional) =>
         NeedsNull ? (1 + Weight) * conditional - Weight * unconditional : conditional;
 
+    /// <summary>ε̂ at one time of the whole batch, in two forward passes, so that at most a batch is in memory.</summary>
+    public Tensor Predict(IDenoiser model, Tensor x, int t, Condition condition)
+    {
+        var time = full(x.shape[0], t, ScalarType.Int64, x.device);
+        var conditional = model.Predict(x, time, condition);
+        return NeedsNull ? Combine(conditional, model.Predict(x, time, condition.Dropped())) : conditional;
+    }
+
     /// <summary>
     /// ε̂ brought back to the conditional prediction's deviation, φ·ε̂·std(ε_c)/std(ε̂) + (1−φ)·ε̂ (Lin et al. 2023, section 3.4); deviations over each
     /// image, with n − 1.

@@ -13,6 +13,9 @@ public sealed record Condition(Tensor Value, Tensor? Keep = null)
 {
     /// <summary>The same conditions with another choice of dropped ones.</summary>
     public Condition Keeping(Tensor? keep) => this with { Keep = keep };
+
+    /// <summary>∅ for every image.</summary>
+    public Condition Dropped() => Keeping(zeros(Value.shape[0], ScalarType.Bool, Value.device));
 }
 
 /// <summary>ε_θ(x_t, t, c): whatever predicts the noise.</summary>

@@ -37,15 +37,12 @@ public static class ClassifierTraining
         CancellationToken cancel = default
     )
     {
-        using var adam = new Adam(classifier.Parameters);
+        using var adam = new Adam(classifier.Parameters, new AdamSettings(DecoupledDecay: settings.WeightDecay));
         var rate = Fitting.Course(settings.Rate, settings.Iterations);
         void Apply(int step)
         {
             GradientTransform.Clip(classifier.Parameters.Gradient, 1);
-            var lr = rate.At(step, settings.Iterations);
-            using (no_grad())
-                classifier.Parameters.Values.mul_(1 - lr * settings.WeightDecay);
-            adam.Step(lr);
+            adam.Step(rate.At(step, settings.Iterations));
         }
 
         var loss = CrossEntropy(x => classifier.Forward(x).Logits, train, settings, seed);

@@ -6,8 +6,15 @@ using static TorchSharp.torch;
 namespace DiMum.Optimization;
 
 /// <summary>Adam's constants; defaults are PyTorch's and the released baselines'.</summary>
-/// <param name="WeightDecay">λ of the L2 term: g + λθ takes g's place (not the decoupled decay of AdamW).</param>
-public sealed record AdamSettings(double Beta1 = 0.9, double Beta2 = 0.999, double Epsilon = 1e-8, double WeightDecay = 0);
+/// <param name="WeightDecay">λ of the L2 term: g + λθ takes g's place.</param>
+/// <param name="DecoupledDecay">λ of AdamW (Loshchilov and Hutter 2019): θ ← (1 − lr·λ)·θ before the step, g as it is.</param>
+public sealed record AdamSettings(
+    double Beta1 = 0.9,
+    double Beta2 = 0.999,
+    double Epsilon = 1e-8,
+    double WeightDecay = 0,
+    double DecoupledDecay = 0
+);
 
 /// <summary>
 /// Adam (Kingma and Ba 2015) on a whole parameter vector: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g²,
@@ -40,6 +47,9 @@ public sealed class Adam : IDisposable
     /// <summary>k, steps taken.</summary>
     public long Steps { get; set; }
 
+    /// <summary>Which weights the decoupled decay reaches, [n] of 0 and 1; null: all. Not owned.</summary>
+    public Tensor? Decaying { get; init; }
+
     /// <summary>One step down the vector's gradient at rate <paramref name="rate"/> (lr).</summary>
     public void Step(double rate) => Step(rate, 1, null);
 
@@ -52,6 +62,7 @@ public sealed class Adam : IDisposable
         using var none = no_grad();
         using var scope = NewDisposeScope();
         Steps++;
+        Decay(rate * settings.DecoupledDecay);
         if (settings.WeightDecay == 0 && FlatAdam.Takes(parameters.Values))
         {
             FlatAdam.Step(
@@ -70,6 +81,16 @@ public sealed class Adam : IDisposable
         for (long from = 0; from < parameters.Count; from += Piece)
             Composite(rate, from, Math.Min(Piece, parameters.Count - from));
         average?.Update();
+    }
+
+    private void Decay(double share)
+    {
+        if (share == 0)
+            return;
+        if (Decaying is null)
+            parameters.Values.mul_(1 - share);
+        else
+            parameters.Values.mul_(1 - share * Decaying); // a factor of 1 keeps the others' bits
     }
 
     private FlatAdamStep Scalars(double rate, double factor, Ema? average) =>

@@ -59,7 +59,7 @@ internal sealed class Evaluator(Workbench bench, ISubject subject, MeasuringNetw
     private readonly Experiment experiment = bench.Experiment;
     private readonly Classes classes = bench.Classes;
     private readonly Dataset retain = bench.Retain;
-    private readonly int topK = bench.IsCanvas ? bench.Experiment.Canvas.TopK : 1;
+    private readonly int topK = bench.Measuring?.TopK ?? (bench.IsCanvas ? bench.Experiment.Canvas.TopK : 1);
     private readonly Lock gate = new();
     private Frechet? reference;
 
@@ -69,7 +69,7 @@ internal sealed class Evaluator(Workbench bench, ISubject subject, MeasuringNetw
         using var none = no_grad();
         using var scope = NewDisposeScope();
         var of = $"{stage.Name}-{stage.Key} step {step}; {bench.Generation}; seed {experiment.Seed}";
-        var unlearned = Generate(bench, subject, model, Unlearned(experiment.Evaluate.Images), "unlearned", cancel);
+        var unlearned = Seen(Generate(bench, subject, model, Unlearned(experiment.Evaluate.Images), "unlearned", cancel));
         var best = ClassifierTraining.Best(by.Classes, unlearned, topK);
         var strip = $"strip-{step:D7}.png";
         var count = Math.Min(best.Length, 2 * experiment.Evaluate.GridColumns);
@@ -78,7 +78,8 @@ internal sealed class Evaluator(Workbench bench, ISubject subject, MeasuringNetw
         var alternative = Rate(best, p => classes.AlternativeSet.Contains((int)p), "AR of the alternative", of);
         if (!full)
             return new(step, ar, alternative, null, null, null, stage.Relative(strip));
-        var (retained, asked) = RetainedImages(bench, subject, model, cancel);
+        var (generated, asked) = RetainedImages(bench, subject, model, cancel);
+        var retained = Seen(generated);
         var grid = $"grid-{step:D7}.png";
         bench.Sheet.Write(
             cat([unlearned, retained]),
@@ -145,6 +146,8 @@ internal sealed class Evaluator(Workbench bench, ISubject subject, MeasuringNetw
             }),
         ];
     }
+
+    private Tensor Seen(Tensor images) => bench.Measuring is { } other ? other.Change(images) : images;
 
     private long[] Unlearned(int count) => [.. Enumerable.Repeat((long)classes.Unlearned, count)];
 

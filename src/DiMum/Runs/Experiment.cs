@@ -284,10 +284,10 @@ public sealed record MethodSettings
     /// <summary>ESD: η of the negative guidance.</summary>
     public double EraseStrength { get; init; } = 1;
 
-    /// <summary>ESD: s of the guidance under which x_t is denoised.</summary>
+    /// <summary>ESD: s of the guidance under which x_t is denoised; concept ablation as released: under which anchor images are made (there 6).</summary>
     public double StartGuidanceScale { get; init; } = 3;
 
-    /// <summary>ESD: DDIM steps from x_T to x₀.</summary>
+    /// <summary>ESD, concept ablation as released (there 200): DDIM steps from x_T to x₀.</summary>
     public int DenoisingSteps { get; init; } = 50;
 
     /// <summary>Concept ablation: model or noise.</summary>

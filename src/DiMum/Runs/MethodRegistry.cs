@@ -25,12 +25,13 @@ public static class MethodRegistry
         {
             Latent = Esd.LatentOf(s.Reading),
         },
-        ["concept-ablation"] = s =>
-            Published(
-                s,
-                "its program generates anchor images by prompt and uses AdamW, which are not here",
-                new ConceptAblation(Balance(s, 0, 1), s.AblationTarget)
+        ["concept-ablation"] = s => new ConceptAblation(Balance(s, 0, 1), s.AblationTarget)
+        {
+            Read = ConceptAblationReading.Of(
+                s.Reading,
+                new(ConceptAblation.AnchorCount, Guidance.ByScale(s.StartGuidanceScale), s.DenoisingSteps)
             ),
+        },
         ["gradient-ascent"] = GradientAscent,
         ["fine-tune-retain"] = s => Published(s, "it has no code of its own", new RetainOnly(FromScratch: false)),
         ["bad-teacher"] = s => Published(s, "it was released for classifiers alone", new BadTeacher(Balance(s, 1, 1))),
@@ -61,10 +62,13 @@ public static class MethodRegistry
 
     private static double? AboveZero(double value) => value > 0 ? value : null;
 
-    private static GradientAscent GradientAscent(MethodSettings s) =>
-        NotOfBenchmark(s) == MethodReading.AsPublished
-            ? new(Balance(s, 1, 1))
-            : new(Balance(s, 1e-3, 1)) { Masked = new(Balance(s, 1e-3, 1), AboveZero(s.MaskRatio), MaskGuidance(s)) };
+    private static GradientAscent GradientAscent(MethodSettings s)
+    {
+        if (NotOfBenchmark(s) == MethodReading.AsPublished)
+            return new(Balance(s, 1, 1));
+        var balance = Balance(s, 1e-3, 1);
+        return new(balance) { Masked = new(balance, AboveZero(s.MaskRatio), MaskGuidance(s)) };
+    }
 
     // The benchmark has the projection, every tenth iteration, and leaves it off.
     private static int ProjectEvery(MethodSettings s) => s.ProjectEvery ?? (s.Reading == MethodReading.AsPublished ? 1 : 0);

@@ -24,13 +24,16 @@ public sealed class Run : IDisposable
 
     /// <summary>Opens or makes a run folder; only one process may have it open.</summary>
     public Run(Experiment experiment, string folder, IRunObserver observer, CancellationToken cancel)
+        : this(experiment, folder, observer, cancel, null) { }
+
+    internal Run(Experiment experiment, string folder, IRunObserver observer, CancellationToken cancel, MeasuringVariant? measuring)
     {
         Experiment = experiment;
         Folder = Path.GetFullPath(folder);
         @lock = new RunLock(Folder);
         try
         {
-            Bench = new Workbench(experiment);
+            Bench = new Workbench(experiment) { Measuring = measuring };
             AtomicFile.WriteText(Path.Combine(Folder, "experiment.yaml"), YamlRecord.Write(experiment));
         }
         catch

@@ -1,3 +1,5 @@
+using DiMum.Checkpoints;
+
 namespace DiMum.Runs;
 
 /// <summary>One process a run folder: a file held open without sharing; a killed process lets go of it.</summary>
@@ -8,15 +10,7 @@ internal sealed class RunLock : IDisposable
     public RunLock(string folder)
     {
         var path = Path.Combine(folder, "run.lock");
-        try
-        {
-            Directory.CreateDirectory(folder);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UserError($"{folder}: can't make the run folder: {e.Message}; choose another with --out", e);
-        }
-
+        AtomicFile.MakeFolder(folder);
         try
         {
             file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);

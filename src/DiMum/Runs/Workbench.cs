@@ -52,6 +52,9 @@ internal sealed class Workbench : IDisposable
     }
 
     public Experiment Experiment { get; }
+
+    /// <summary>Another way to measure, for studies.</summary>
+    public MeasuringVariant? Measuring { get; init; }
     public Device Device { get; }
     public int Threads { get; }
     public NoiseSchedule Schedule { get; }

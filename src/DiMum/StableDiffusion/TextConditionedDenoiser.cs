@@ -9,7 +9,7 @@ namespace DiMum.StableDiffusion;
 /// ε_θ(x_t, t, c) with c the index of a prompt, int64 [B], as class-conditional networks take a class: methods, attack and samplers see no
 /// difference. The text features are frozen, so a table of them stands for the encoder; a dropped condition is the empty prompt.
 /// </summary>
-public sealed class TextConditionedDenoiser : ITrainableDenoiser
+public sealed class TextConditionedDenoiser : ITrainableDenoiser, ISequenceConditioned
 {
     /// <param name="unet">Owned from here on.</param>
     /// <param name="prompts">Not owned: many networks share one table.</param>
@@ -43,6 +43,13 @@ public sealed class TextConditionedDenoiser : ITrainableDenoiser
         using var scope = NewDisposeScope();
         var features = Prompts.Features.index_select(0, condition.Value); // [B,L,D]
         return UNet.Predict(x, t, condition with { Value = features }).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public bool DetachesFirstToken
+    {
+        get => UNet.DetachesFirstToken;
+        set => UNet.DetachesFirstToken = value;
     }
 
     /// <inheritdoc/>

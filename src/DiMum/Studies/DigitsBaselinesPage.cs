@@ -65,9 +65,7 @@ internal sealed class DigitsBaselinesPage
             $"features, not FID) on {e.Evaluate.RetainedImages}. Pre-trained: AR {Mean(pretrained.Select(p => p.ArUnlearned.Value), 100, "f1")} %, retained accuracy {Mean(pretrained.Select(p => p.RetainedAccuracy!.Value), 100, "f1")} %, "
                 + $"Fréchet {Mean(pretrained.Select(p => p.Frechet!.Value), 1, "f2")}."
         );
-        page.Line(
-            "Rates and weights: chosen on seed 7, class 3, without attacks ([digits-tuning](digits-tuning.md)). Retraining is run for seed 1 alone."
-        );
+        page.Line("Rates and weights: chosen on seed 7, class 3, without attacks ([digits-tuning](digits-tuning.md)).");
         page.Line(
             "Brackets: 95 % Student intervals over the cells, which were trained apart but share a pre-trained network with their seed's others."
         );

@@ -10,6 +10,7 @@ namespace DiMum.Studies;
 public sealed class DigitsTuning : IStudy
 {
     private const double LowestArWanted = 0.05;
+    private const string Conditioning = "*cemb*,classes_emb*"; // where the class comes in: what cross-attention is in the released programs
 
     public string Name => "digits-tuning";
     public string Question => "which rates and weights does each method get on the built-in digits? (seed 7, class 3, without attacks)";
@@ -73,6 +74,7 @@ public sealed class DigitsTuning : IStudy
         foreach (var reading in Enum.GetValues<MethodReading>())
             Rates(DigitsBaselines.Method("ESD", reading) with { DenoisingSteps = 10, BatchSize = 16 }, small);
         Rates(DigitsBaselines.Method("concept-ablation"), small);
+        Rates(ReleasedAblation(), [3e-4, 1e-3, 3e-3]);
         foreach (var weight in new[] { 0.1, 0.3, 1 })
             Rates(DigitsBaselines.Method("gradient-ascent") with { Unlearning = weight }, [1e-4]);
         Rates(DigitsBaselines.Method("gradient-ascent", MethodReading.AsReleased) with { Retain = 1e-3 }, [1e-5, 3e-5, 1e-4]);
@@ -84,10 +86,17 @@ public sealed class DigitsTuning : IStudy
             list.AddRange(rates.Select(rate => settings with { Rate = rate }));
     }
 
+    private static MethodSettings ReleasedAblation() =>
+        DigitsBaselines.Method("concept-ablation", MethodReading.AsReleased) with
+        {
+            StartGuidanceScale = 6,
+            DenoisingSteps = 10,
+            Parameters = Conditioning,
+        };
+
     // Added where the first round had found nothing between a class that stays and a broken network.
     private static IEnumerable<MethodSettings> SecondRound()
     {
-        const string conditioning = "*cemb*,classes_emb*"; // where the class comes in: what cross-attention is in the released programs
         foreach (var reading in new[] { MethodReading.AsPublished, MethodReading.AsReleasedInUnlearnCanvas })
         {
             var method = DigitsBaselines.Method("Scissorhands", reading) with { Unlearning = 0.1 };
@@ -105,13 +114,13 @@ public sealed class DigitsTuning : IStudy
             {
                 Sparsity = 0.99,
                 Rate = 1e-3,
-                Trimmed = conditioning,
+                Trimmed = Conditioning,
             };
             yield return method with
             {
                 Sparsity = 0.97,
                 Rate = 1e-3,
-                Trimmed = conditioning,
+                Trimmed = Conditioning,
             };
         }
 

@@ -36,9 +36,7 @@ public sealed record StudyContext(string Folder, IRunObserver Observer, int Work
     /// <summary>Keeps a cell that has just been finished.</summary>
     internal void Keep<T>(string name, T cell)
     {
-        var file = CellFile(name);
-        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-        AtomicFile.WriteText(file, Json.Write(cell));
+        AtomicFile.WriteText(CellFile(name), Json.Write(cell));
         Observer.Note($"{name} is in");
     }
 

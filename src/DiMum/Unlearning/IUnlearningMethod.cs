@@ -12,6 +12,10 @@ namespace DiMum.Unlearning;
 /// <param name="Unlearning">Of the unlearning term.</param>
 public readonly record struct Balance(double Retain, double Unlearning)
 {
+    /// <summary>w_u·unlearning + w_r·retain; a retain term of weight 0 is not computed.</summary>
+    public Tensor Sum(Tensor unlearning, Func<Tensor> retain) =>
+        Retain == 0 ? Unlearning * unlearning : Unlearning * unlearning + Retain * retain();
+
     public override string ToString() => FormattableString.Invariant($"retain {Retain:g} + unlearning {Unlearning:g}");
 }
 
@@ -108,6 +112,12 @@ public interface IUnlearningMethod
 
     /// <summary>Whether gradients are clipped to the experiment's bound.</summary>
     bool Clips => true;
+
+    /// <summary>Adam's constants; most programs leave PyTorch's. A decoupled decay reaches the selected weights alone.</summary>
+    AdamSettings Optimizer => new();
+
+    /// <summary>Whether no gradient flows through the first token's keys and values, where a condition is a sequence (Concept Ablation's program).</summary>
+    bool DetachesFirstToken => false;
 
     /// <summary>Whether preparing gives some weights new values (Scissorhands does).</summary>
     bool Reinitialises => false;

@@ -25,6 +25,9 @@ public enum BenignCondition
 /// <param name="Benign">Where c̃ comes from.</param>
 public sealed record Relabelling(LossReduction Reduction, BenignCondition Benign = BenignCondition.Alternative)
 {
+    /// <summary>Whether c̃ is dropped as often as any condition.</summary>
+    public bool Drops { get; init; } = true;
+
     /// <summary>The loss on a batch of D_u.</summary>
     /// <param name="context">Model, schedule, batches.</param>
     /// <param name="batch">Of D_u, under c.</param>
@@ -33,7 +36,9 @@ public sealed record Relabelling(LossReduction Reduction, BenignCondition Benign
     public Tensor Loss(UnlearningContext context, NoisedBatch batch, int step, int retainStep)
     {
         var output = EpsilonLoss.Predict(context.Model, context.Schedule, batch); // [B,C,H,W]
-        var benign = context.Batches.Redrop(BenignOf(context, batch.Condition, step, retainStep), "alternative", step);
+        var benign = BenignOf(context, batch.Condition, step, retainStep);
+        if (Drops)
+            benign = context.Batches.Redrop(benign, "alternative", step);
         Tensor target;
         using (no_grad())
             target = EpsilonLoss.Predict(context.Model, context.Schedule, batch.Under(benign));

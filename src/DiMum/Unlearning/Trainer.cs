@@ -11,7 +11,11 @@ namespace DiMum.Unlearning;
 /// <param name="Rate">lr and its course.</param>
 /// <param name="EmaRate">μ of the moving average of θ; null keeps none.</param>
 /// <param name="Adam">β₁, β₂, ε.</param>
-public sealed record TrainerSettings(int Iterations, LearningRate Rate, double? EmaRate = null, AdamSettings? Adam = null);
+public sealed record TrainerSettings(int Iterations, LearningRate Rate, double? EmaRate = null, AdamSettings? Adam = null)
+{
+    /// <summary>Which weights Adam's decoupled decay reaches, [n] of 0 and 1; null: all. Not owned.</summary>
+    public Tensor? Decaying { get; init; }
+}
 
 /// <summary>What one outer iteration did.</summary>
 /// <param name="Iteration">Iterations done so far.</param>
@@ -34,7 +38,7 @@ public sealed class Trainer : IDisposable
     public Trainer(ITrainableDenoiser model, IUpdateRule rule, TrainerSettings settings, Seed seed)
     {
         (this.model, this.rule, this.settings, this.seed) = (model, rule, settings, seed);
-        Adam = new Adam(model.Parameters, settings.Adam);
+        Adam = new Adam(model.Parameters, settings.Adam) { Decaying = settings.Decaying };
         Ema = settings.EmaRate is { } rate ? new Ema(model.Parameters, rate) : null;
     }
 

@@ -1,7 +1,11 @@
 using DiMum.Attacks;
+using DiMum.Checkpoints;
 using DiMum.Data.MiniCanvas;
+using DiMum.Optimization;
 using DiMum.Runs;
 using DiMum.Tests.Data;
+using DiMum.Unlearning;
+using DiMum.Unlearning.Methods;
 using NUnit.Framework;
 
 namespace DiMum.Tests.Runs;
@@ -73,6 +77,45 @@ public class CanvasRunTests
         var again = All(experiment, folder.Root);
         Assert.That(Json.Write(again with { TotalSeconds = 0 }), Is.EqualTo(Json.Write(results with { TotalSeconds = 0 })));
         Assert.That(Times(stages), Is.EqualTo(before));
+    }
+
+    [Test]
+    public void Concept_ablation_s_program_leaves_the_first_token_alone()
+    {
+        using var folder = new TempFolder();
+        var whole = Presets.Load("canvas-mini", Smallest);
+        var settings = whole.Unlearn.Methods.Single(m => m.Name == "concept-ablation") with
+        {
+            Reading = MethodReading.AsReleased,
+            Iterations = 2,
+            BatchSize = 4,
+            DenoisingSteps = 2,
+        };
+        using var run = new Run(whole, folder.Root, new SilentObserver(), CancellationToken.None);
+        run.Compare(settings, null, Assumption.RetainSet);
+        run.Compare(settings, new("attached", m => new Attached((ConceptAblation)m)), Assumption.RetainSet);
+        var models = Directory
+            .GetDirectories(folder["stages"], "unlearn-concept-ablation-*")
+            .Select(stage => Safetensors.Read(Path.Combine(stage, "model.safetensors")).Tensors)
+            .ToList();
+        Assert.That(models, Has.Count.EqualTo(2));
+        Assert.That(
+            models[0].Where(t => !t.Value.bytes.SequenceEqual(models[1][t.Key].bytes)).Select(t => t.Key),
+            Is.Not.Empty.And.All.Contains("attn2.to_")
+        );
+        foreach (var tensor in models.SelectMany(m => m.Values))
+            tensor.Dispose();
+    }
+
+    private sealed record Attached(ConceptAblation Of) : IUnlearningMethod
+    {
+        public string Name => Of.Name;
+        public string Reading => Of.Reading;
+        public string Source => Of.Source;
+        public bool Clips => Of.Clips;
+        public AdamSettings Optimizer => Of.Optimizer;
+
+        public IUpdateRule Prepare(UnlearningContext context) => Of.Prepare(context);
     }
 
     [Test]

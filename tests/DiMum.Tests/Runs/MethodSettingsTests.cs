@@ -30,6 +30,8 @@ public class MethodSettingsTests
     [TestCase("name: SalUn, reading: as-released-in-unlearn-canvas", "as released (UnlearnCanvas@920cfd1)", Loader.FirstBatch)]
     [TestCase("name: ESD, reading: as-released", "as released (erasing@a2189e9)", Loader.Shuffled)]
     [TestCase("name: Scissorhands, reading: as-released-in-unlearn-canvas", "as released (UnlearnCanvas@920cfd1)", Loader.FirstBatch)]
+    [TestCase("name: concept-ablation, reading: as-released", "as released (concept-ablation@c11fb1b)", Loader.Shuffled)]
+    [TestCase("name: concept-ablation, reading: as-released-in-unlearn-canvas", "as released (UnlearnCanvas@920cfd1)", Loader.Shuffled)]
     public void A_reading_names_its_repository_and_its_loader(string line, string reading, Loader loader)
     {
         var method = Made(line);

@@ -83,12 +83,13 @@ internal sealed class StageKeys(Workbench bench, string folder)
 
     // What decides a measurement besides the model: images, sampler, classifier, and which classes are asked for.
     private string Measures =>
-        StageFolder.KeyOf(
+        StageFolder.KeyOf([
             Experiment.Evaluate,
             Experiment.Sampling,
             bench.IsCanvas ? $"{Classifier().Key} {ObjectClassifier().Key} top-{Experiment.Canvas.TopK}" : Classifier().Key,
-            $"{bench.Classes.Unlearned} → {string.Join(',', bench.Classes.Alternative)}"
-        );
+            $"{bench.Classes.Unlearned} → {string.Join(',', bench.Classes.Alternative)}",
+            .. bench.Measuring is { } other ? new object[] { other.Name } : [],
+        ]);
 
     private StageFolder Stage(string name, params object[] parts) =>
         new(

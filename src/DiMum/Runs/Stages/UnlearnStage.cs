@@ -22,12 +22,17 @@ internal sealed class UnlearnStage(StageContext context, PretrainStage pretrain)
         using var model = method.StartsFromScratch ? context.Subject.NewNetwork(purpose) : pretrain.Load(purpose);
         using var selected = ParameterSelection.Parse(settings.Parameters).Mask(model.Parameters);
         using var rule = method.Prepare(Situation(model, method, settings) with { Selected = selected });
+        if (model is ISequenceConditioned sequence)
+            sequence.DetachesFirstToken = method.DetachesFirstToken;
         var trained = context.Train(
             new(
                 stage,
                 model,
                 rule,
-                new TrainerSettings(settings.Iterations, new LearningRate(settings.Rate, settings.Decay)),
+                new TrainerSettings(settings.Iterations, new LearningRate(settings.Rate, settings.Decay), Adam: method.Optimizer)
+                {
+                    Decaying = selected,
+                },
                 context.Bench.Seed.At("unlearn"),
                 context.Experiment.Pretrain.CheckpointEvery,
                 EvaluateAt(method, settings.Iterations),

@@ -74,7 +74,7 @@ public sealed class TrapsStudy : IStudy
         page.Line("## Effect on AR");
         page.Line();
         page.Line(
-            "One trap at a time put into the published reading, or taken out of it where that has it (T10, T15, T22), on the built-in digits, in the same cells (a seed and an unlearned class) with the same numbers as"
+            "One trap at a time put into the published reading, or taken out of it where that has it (T10, T13, T15, T22, T23), on the built-in digits, in the same cells (a seed and an unlearned class) with the same numbers as"
         );
         page.Line(
             "[digits-baselines](results/digits-baselines.md): difference *with the trap less without*, in points, mean and 95 % Student interval over the cells. AR_a is the"
@@ -118,16 +118,20 @@ public sealed class TrapsStudy : IStudy
 
     private static Pair Compared(StudyContext context, Experiment experiment, TrapSwitch change)
     {
-        (MethodResult, AttackResult) Compare(Experiment measured, MethodSettings of, MethodVariant? variant)
+        (MethodResult, AttackResult) Compare(Experiment e, MeasuringVariant? measuring, MethodSettings of, MethodVariant? variant)
         {
-            using var run = new Run(measured, Path.Combine(context.Folder, "run"), context.Observer, context.Cancel);
+            using var run = new Run(e, Path.Combine(context.Folder, "run"), context.Observer, context.Cancel, measuring);
             return run.Compare(of, variant, Assumption.RetainSet);
         }
 
         var settings = MethodPresets.Of("digits").Single(m => m.Label == change.Method);
-        var (plain, attack) = Compare(experiment, settings, null);
-        var changed = change.Measuring?.Invoke(experiment) ?? experiment;
-        var (trapped, attackOnTrapped) = Compare(changed, change.Settings(settings), change.Variant);
+        var (plain, attack) = Compare(change.Without?.Invoke(experiment) ?? experiment, null, settings, null);
+        var (trapped, attackOnTrapped) = Compare(
+            change.With?.Invoke(experiment) ?? experiment,
+            change.Measured,
+            change.Settings(settings),
+            change.Variant
+        );
         var sign = change.TakesOut ? -1 : 1;
         return new(
             sign * (trapped.Final.ArUnlearned.Value - plain.Final.ArUnlearned.Value),

@@ -1,4 +1,5 @@
 using DiMum.Diffusion;
+using DiMum.Optimization;
 using static TorchSharp.torch;
 
 namespace DiMum.Unlearning.Methods;
@@ -15,32 +16,58 @@ public enum AblationTarget
 
 /// <summary>
 /// Concept Ablation (Kumari et al. 2023), Eq. (6) on anchor images: L(θ) = w_u·‖target − ε_θ(x_t,t,c)‖² with x₀ an image of the anchor c̃ and c the
-/// unlearned condition, which is D_m of Eq. (9); by noise this is DiMUM's Eq. (10). As published there is no retain term by default (with
-/// regularisation its weight is 0.2) and the anchor images are generated; here they are D_m's. Meant for one alternative.
+/// unlearned condition, which is D_m of Eq. (9); by noise this is DiMUM's Eq. (10). There is no retain term by default; as published one is D_r's, in the
+/// program (weight 0.2, «regularisation») it is the ε-loss of the same images under their anchors. Meant for one alternative.
 /// Source: concept-ablation@c11fb1b, <c>src/model.py</c> p_losses.
 /// </summary>
 /// <param name="Balance">Released: retain 0, unlearning 1.</param>
 /// <param name="Target">Released: model.</param>
 public sealed record ConceptAblation(Balance Balance, AblationTarget Target) : IUnlearningMethod
 {
-    private static readonly Relabelling Relabelling = new(LossReduction.SumPerImage);
+    /// <summary>How many anchor images the program makes.</summary>
+    public const int AnchorCount = 200;
+
+    /// <summary>What the reading changes.</summary>
+    public ConceptAblationReading Read { get; init; } = ConceptAblationReading.Published;
 
     public string Name => "concept-ablation";
-    public string Reading => "as published";
+    public string Reading => Read.Reading;
+    public bool Clips => Read.Clips;
+    public bool DetachesFirstToken => Read.Anchors is not null;
+    public AdamSettings Optimizer => new(DecoupledDecay: Read.Decay);
     public string Source =>
-        $"arXiv 2303.13516, concept-ablation@c11fb1b; target {Target.ToString().ToLowerInvariant()}, anchor images from the data, {Balance}";
+        FormattableString.Invariant($"arXiv 2303.13516, {Read.Repository}; target {Target.ToString().ToLowerInvariant()}, ")
+        + (
+            Read.Anchors is { } made
+                ? FormattableString.Invariant(
+                    $"{made.Count} anchor images by DDIM-{made.Steps} at scale {made.Guidance.Scale:g}, {Balance}"
+                )
+                : $"anchor images from the data, {Balance}"
+        );
 
-    public IUpdateRule Prepare(UnlearningContext context) =>
-        new UpdateRule(iteration => [new(() => Loss(context, iteration), context.Clip)]);
-
-    private Tensor Loss(UnlearningContext context, int iteration)
+    public IUpdateRule Prepare(UnlearningContext context)
     {
-        var anchors = context.Batches.Next(context.Memorization, iteration);
+        var anchors = Read.Anchors?.Generate(context);
+        return new UpdateRule(iteration => [new(() => Loss(context, anchors, iteration), context.Clip)], anchors is null ? [] : [anchors]);
+    }
+
+    private Tensor Loss(UnlearningContext context, GeneratedAnchors? anchors, int iteration)
+    {
+        var batch = anchors?.Next(context, iteration) ?? context.Batches.Next(context.Memorization, iteration);
         var ablation =
             Target == AblationTarget.Noise
-                ? EpsilonLoss.Of(context.Model, context.Schedule, anchors)
-                : Relabelling.Loss(context, anchors, iteration, iteration);
-        var unlearning = Balance.Unlearning * ablation;
-        return Balance.Retain == 0 ? unlearning : unlearning + Balance.Retain * context.Loss(context.Retain, iteration);
+                ? EpsilonLoss.Of(context.Model, context.Schedule, batch, Read.Reduction)
+                : new Relabelling(Read.Reduction) { Drops = Read.Drops }.Loss(context, batch, iteration, iteration);
+        return Balance.Sum(ablation, Retained);
+
+        Tensor Retained() =>
+            anchors is null
+                ? context.Loss(context.Retain, iteration)
+                : EpsilonLoss.Of(
+                    context.Model,
+                    context.Schedule,
+                    batch.Under(context.Alternative(batch.Condition, iteration)),
+                    Read.Reduction
+                );
     }
 }

@@ -63,9 +63,9 @@ public sealed record Esd(Balance Balance, double Strength, Guidance Start, int S
         var condition = batch.Condition.Keeping(null);
         var (x, t) = Way.Denoised(context, batch, condition);
         var time = full_like(batch.Time, t);
-        var target = frozen.Under(() => Target(model.Predict(x, time, condition), model.Predict(x, time, EsdWay.Nothing(condition))));
+        var target = frozen.Under(() => Target(model.Predict(x, time, condition), model.Predict(x, time, condition.Dropped())));
         var reduction = Released ? LossReduction.MeanAll : LossReduction.SumPerImage;
-        var unlearning = Balance.Unlearning * EpsilonLoss.SquaredError(target, model.Predict(x, time, condition), reduction);
-        return Balance.Retain == 0 ? unlearning : unlearning + Balance.Retain * context.Loss(context.Retain, iteration, reduction);
+        var unlearning = EpsilonLoss.SquaredError(target, model.Predict(x, time, condition), reduction);
+        return Balance.Sum(unlearning, () => context.Loss(context.Retain, iteration, reduction));
     }
 }

@@ -46,7 +46,7 @@ internal sealed record EsdWay(Guidance Start, int Steps, EsdLatent Latent)
         var x = sampler.Between(
             context.Schedule,
             batch.Noise,
-            (x, t) => Guided(model, x, t, condition),
+            (x, t) => Start.Predict(model, x, t, condition),
             shape => zeros(shape),
             first,
             last
@@ -54,14 +54,4 @@ internal sealed record EsdWay(Guidance Start, int Steps, EsdLatent Latent)
         model.Training = training;
         return (x, seen);
     }
-
-    private Tensor Guided(ITrainableDenoiser model, Tensor x, int t, Condition condition)
-    {
-        var time = full(x.shape[0], t, ScalarType.Int64, x.device);
-        var conditional = model.Predict(x, time, condition);
-        return Start.NeedsNull ? Start.Combine(conditional, model.Predict(x, time, Nothing(condition))) : conditional;
-    }
-
-    /// <summary>∅ for every image.</summary>
-    public static Condition Nothing(Condition c) => c.Keeping(zeros(c.Value.shape[0], ScalarType.Bool, c.Value.device));
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using DiMum.Data;
 using DiMum.Diffusion;
 using DiMum.Optimization;
@@ -63,6 +64,54 @@ public class FullSizeStepTests
         Assert.That(unet.Parameters["conv_in.weight"].Value.flatten()[0].item<float>(), Is.Not.EqualTo(first));
         Assert.That(Process.GetCurrentProcess().PeakWorkingSet64, Is.LessThan(18 * Gibi));
     }
+
+    /// <summary>What the estimate for 512×512 pixels rests on: bytes that a forward pass leaves for the backward pass, by side of the latents.</summary>
+    [Test, Explicit("needs 16 GiB of memory and minutes; prints what a forward pass keeps")]
+    [Platform("Linux")]
+    public void What_a_forward_pass_keeps_by_size([Values] bool recomputes)
+    {
+        using var unet = new UNet2DConditionModel(new(), CPU, null) { Recomputes = recomputes };
+        foreach (var side in new[] { 8, 16, 32, 64 })
+        {
+            using var scope = NewDisposeScope();
+            var (x, t) = (randn(1, 4, side, side), full(1, 500, ScalarType.Int64));
+            var condition = new Condition(randn(1, 77, 768));
+            var before = Allocated();
+            var clock = Stopwatch.StartNew();
+            var prediction = unet.Predict(x, t, condition);
+            TestContext.Out.WriteLine(
+                FormattableString.Invariant(
+                    $"latents {side}×{side}, batch 1, recomputes {recomputes}: {(Allocated() - before) / Gibi:f3} GiB kept, {clock.Elapsed.TotalSeconds:f1} s"
+                )
+            );
+            Assert.That(prediction.requires_grad);
+        }
+    }
+
+    // What malloc has given out, whatever the heap holds besides.
+    private static long Allocated()
+    {
+        var info = mallinfo2();
+        return (long)(info.InUse + info.Mapped);
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private readonly struct MallocInfo
+    {
+        public readonly nuint Arena,
+            Free,
+            FastBlocks,
+            MappedBlocks,
+            Mapped,
+            Most,
+            FastFree,
+            InUse,
+            Idle,
+            Releasable;
+    }
+
+    [DllImport("libc.so.6")]
+    private static extern MallocInfo mallinfo2();
 
     private static long Resident()
     {

@@ -2,6 +2,7 @@
 module DiMum.Properties.ConceptAblationLaws
 
 open FsCheck
+open NUnit.Framework
 open TorchSharp
 open DiMum.Spec
 open Tensors
@@ -42,7 +43,8 @@ let ``anchor images are DDIM's at η = 1 of the guided network under the anchors
     let count = batch + 1 + more.Get % batch // a batch, and part of the next
     use made = (anchorsOf count).Generate context
     let conditions = Array.init count (fun i -> scene.Draws.Unlearning[i % batch].Condition)
-    Expect.equal conditions (wholes made.Conditions)
+    Expect.equal conditions (wholes made.Unlearned)
+    Expect.equal (Array.map Components.benign conditions) (wholes made.Anchors)
     Expect.equal scene.Theta (floats model.Parameters.Values)
     let total = scene.Table.Beta.Length
     let way = Reverse.transitions -1 (Reverse.uniformTimes total (min steps total))
@@ -81,7 +83,8 @@ let ``as released, Concept Ablation's loss is the mean over all elements on its 
         let method = Lib.ConceptAblation(Lib.Balance(0.2, 1.0), Lib.AblationTarget.Model, Read = released reading 5)
 
         use anchors = (anchorsOf 5).Generate context
-        use batch = anchors.Next(context, iteration.Get % 10)
+        let struct (batch, anchor) = anchors.Next(context, iteration.Get % 10)
+        Expect.equal (wholes batch.Condition.Value |> Array.map Components.benign) (wholes anchor.Value)
 
         let draws =
             Array.map3
@@ -121,10 +124,91 @@ let ``anchors are read in shuffled epochs: each once before any comes twice`` (s
 
     let read =
         [| for iteration in 0 .. count / batch - 1 do
-               use next = anchors.Next(context, iteration)
+               let struct (next, _) = anchors.Next(context, iteration)
                yield! images next.Clean |]
 
     Expect.equal (Array.sort (images anchors.Images)) (Array.sort read)
+
+/// Listed draws under conditions that are all dropped, whoever asks.
+type private Dropping(inner: Lib.IBatchSource) =
+    let none (condition: Lib.Condition) = condition.Dropped()
+
+    interface Lib.IBatchSource with
+        member _.Next(pairing, step) =
+            let batch = inner.Next(pairing, step)
+            batch.Under(none batch.Condition)
+
+        member _.Pass pairing = inner.Pass pairing
+        member _.PassLength pairing = inner.PassLength pairing
+        member _.Conditions(pairing, step) = inner.Conditions(pairing, step)
+        member _.Redrop(condition, _, _) = none condition
+
+[<Law("L24", 10)>]
+let ``as released no condition of a loss is dropped, whatever the batches say; as published all are where all are`` (scene: Scene) =
+    use scope = torch.NewDisposeScope()
+    let scene = tame scene
+
+    for reading in System.Enum.GetValues<Lib.MethodReading>() do
+        use model = new ToyDenoiser(scene.Theta)
+
+        let context = Components.context model (Components.schedule scene.Schedule) (Dropping(Components.listed scene)) 1.0
+
+        let method =
+            Lib.ConceptAblation(Lib.Balance(0.0, 1.0), Lib.AblationTarget.Model, Read = released reading 5) :> Lib.IUnlearningMethod
+
+        use rule = method.Prepare context
+        let mutable kept = 0
+        let mutable dropped = 0
+
+        model.Intercept <-
+            fun (_, _, condition) output ->
+                if isNull condition.Keep then
+                    kept <- kept + 1
+                else
+                    dropped <- dropped + 1
+
+                output
+
+        for update in rule.Updates 0 do
+            Components.differentiate model update.Loss.Invoke |> ignore
+
+        Expect.equal (if reading = Lib.MethodReading.AsPublished then 0, 2 else 2, 0) (kept, dropped)
+
+[<Law("L25", 10)>]
+let ``what the network draws is saved before it is trained on, and whatever stops the drawing leaves the network in its mode``
+    (scene: Scene)
+    =
+    use scope = torch.NewDisposeScope()
+    let scene = tame scene
+    use model = new ToyDenoiser(scene.Theta)
+    let whole = contextOf scene model
+
+    let under (saved: Tensor -> Tensor) (cancel: System.Threading.CancellationToken) =
+        Lib.UnlearningContext(
+            model,
+            whole.Schedule,
+            whole.Batches,
+            whole.Forget,
+            whole.Retain,
+            whole.Memorization,
+            whole.Alternative,
+            whole.Iterations,
+            whole.ClipNorm,
+            Saved = System.Func<_, _> saved,
+            Cancel = cancel
+        )
+
+    let go = System.Threading.CancellationToken.None
+    use plain = (anchorsOf 5).Generate whole
+    use saved = (anchorsOf 5).Generate(under (fun x -> x.add (scalar 1.0)) go)
+    Expect.allNear 1e-12 (floats plain.Images |> Array.map ((+) 1.0)) (floats saved.Images)
+
+    let stopped context =
+        Assert.Catch(System.Action(fun () -> (anchorsOf 5).Generate context |> ignore)) |> ignore
+        Expect.holds "evaluation mode is left on" (model :> Lib.IDenoiser).Training
+
+    stopped (under (fun x -> x) (System.Threading.CancellationToken true))
+    stopped (under (fun _ -> failwith "no room") go)
 
 [<Law("L24", 5)>]
 let ``the programs neither clip nor drop, and decay by AdamW; as published neither decays`` () =

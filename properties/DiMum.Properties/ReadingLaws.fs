@@ -34,6 +34,9 @@ type private OnFours(method: Lib.IUnlearningMethod) =
         member _.Source = method.Source
         member _.UpdatesPerIteration = method.UpdatesPerIteration
         member _.Clips = method.Clips
+        member _.Loader = method.Loader
+        member _.Optimizer = method.Optimizer
+        member _.DetachesFirstToken = method.DetachesFirstToken
         member _.Reinitialises = method.Reinitialises
 
         member _.Prepare context =

@@ -26,7 +26,8 @@ let private prepared subject scene work = preparedOn (SceneBatches scene) subjec
 let private updates (model: ToyDenoiser) (rule: Lib.IUpdateRule) iteration =
     [ for update in rule.Updates iteration -> Components.differentiate model update.Loss.Invoke ]
 
-let private settings = Lib.TrainerSettings(10, Lib.LearningRate 0.01)
+let private settings (subject: CheckedMethod) =
+    Lib.TrainerSettings(10, Lib.LearningRate 0.01, Adam = subject.Method.Optimizer)
 
 let states =
     law "L51" "a method says its name, its reading and its source" (fun (subject: CheckedMethod) () ->
@@ -141,8 +142,8 @@ let transforming =
                         | TransformOrder.MaskThenClip -> Expect.holds $"not masked, then clipped: %A{actual}" maskFirst
                         | _ -> Expect.holds $"neither order of clip and mask gives %A{actual}" (clipFirst || maskFirst)))
 
-let private trained (model: ToyDenoiser) rule steps =
-    use trainer = new Lib.Trainer(model, rule, settings, Lib.Seed 3L)
+let private trained subject (model: ToyDenoiser) rule steps =
+    use trainer = new Lib.Trainer(model, rule, settings subject, Lib.Seed 3L)
 
     for _ in 1..steps do
         trainer.Step() |> ignore
@@ -157,7 +158,7 @@ let masking =
                           maskOf update ]
                     |> List.reduce (Array.map2 max)
 
-                trained model rule 3
+                trained subject model rule 3
                 let moved = Array.map2 (<>) scene.Theta (floats model.Parameters.Values)
 
                 for i in 0 .. moved.Length - 1 do
@@ -207,7 +208,7 @@ let private run (subject: CheckedMethod) (scene: Scene) (stops: int list) =
         use model = new ToyDenoiser(scene.Theta)
         let context = Components.context model (Components.schedule scene.Schedule) (SceneBatches scene) clip
         use rule = subject.Method.Prepare context
-        use trainer = new Lib.Trainer(model, rule, settings, Lib.Seed 3L)
+        use trainer = new Lib.Trainer(model, rule, settings subject, Lib.Seed 3L)
         model.Parameters.Load theta
 
         if done' > 0 then
@@ -252,7 +253,7 @@ let leaving =
                 use scope = torch.NewDisposeScope()
                 let context = Components.context model (Components.schedule scene.Schedule) (SceneBatches scene) clip
                 use rule = subject.Method.Prepare context
-                use trainer = new Lib.Trainer(model, rule, settings, Lib.Seed 3L)
+                use trainer = new Lib.Trainer(model, rule, settings subject, Lib.Seed 3L)
 
                 leavesNothing "two steps" (fun () ->
                     trainer.Step() |> ignore
@@ -282,7 +283,7 @@ let renaming =
                 use data = World.dataOf rename seed
                 use model = new ToyDenoiser(permute rename start)
                 use rule = subject.Method.Prepare(World.contextOf model data (World.batches seed) (rename 0) (rename 1))
-                trained model rule 3
+                trained subject model rule 3
                 floats model.Parameters.Values
 
             result rename |> Expect.allNear 1e-9 (permute rename (result id)))

@@ -90,7 +90,13 @@ public sealed class Adam : IDisposable
         if (Decaying is null)
             parameters.Values.mul_(1 - share);
         else
-            parameters.Values.mul_(1 - share * Decaying); // a factor of 1 keeps the others' bits
+            for (long from = 0; from < parameters.Count; from += Piece)
+            {
+                using var scope = NewDisposeScope();
+                var count = Math.Min(Piece, parameters.Count - from);
+                var factor = scratch.narrow(0, 0, count).copy_(Decaying.narrow(0, from, count)).mul_(-share).add_(1);
+                parameters.Values.narrow(0, from, count).mul_(factor); // a factor of 1 keeps the others' bits
+            }
     }
 
     private FlatAdamStep Scalars(double rate, double factor, Ema? average) =>

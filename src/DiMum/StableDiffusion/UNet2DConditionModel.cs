@@ -10,7 +10,7 @@ namespace DiMum.StableDiffusion;
 /// ε_θ(x_t, t, c) of Stable Diffusion 1.x on latents, c being a text's token embeddings: structure, parameter names, shapes and order of
 /// diffusers@58eb52c <c>UNet2DConditionModel</c>; the same function as CompVis/stable-diffusion@21f890f <c>openaimodel.py</c>, UNetModel.
 /// </summary>
-public sealed class UNet2DConditionModel : ITrainableDenoiser
+public sealed class UNet2DConditionModel : ITrainableDenoiser, ISequenceConditioned
 {
     private sealed record Level(List<ResnetBlock> Blocks, List<Transformer2D> Transformers, Func<Tensor, Tensor>? Resize);
 

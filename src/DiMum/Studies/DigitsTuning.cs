@@ -205,6 +205,7 @@ public sealed class DigitsTuning : IStudy
                     $"| {s.Name} | {YamlRecord.Key($"{s.Reading}")} | {s.Iterations} × {s.BatchSize} | {s.Rate:g3} "
                 )
                     + (balance.StartsWith("retain", StringComparison.Ordinal) ? $"| {balance} " : "| – ")
+                    + (s.Parameters == "all" ? "" : $"; {s.Parameters} alone ")
                     + (
                         s.Name == "Scissorhands"
                             ? FormattableString.Invariant($"; sparsity {s.Sparsity:g}, new values in {s.Trimmed} ")

@@ -69,6 +69,12 @@ public sealed record UnlearningContext(
     /// <summary>Of what a method draws by itself when it is prepared.</summary>
     public Seed Seed { get; init; }
 
+    /// <summary>What x₀ becomes where it is saved as an image and read again; as it is where the network is given none.</summary>
+    public Func<Tensor, Tensor> Saved { get; init; } = x => x;
+
+    /// <summary>Asks a long preparation to stop.</summary>
+    public CancellationToken Cancel { get; init; }
+
     /// <summary>Sees (loss, gradient norm before clipping) of every batch that a mask or Fisher weight is made of; for verification.</summary>
     internal Action<double, double>? GuidedGradientSeen { get; init; }
 
@@ -113,10 +119,13 @@ public interface IUnlearningMethod
     /// <summary>Whether gradients are clipped to the experiment's bound.</summary>
     bool Clips => true;
 
-    /// <summary>Adam's constants; most programs leave PyTorch's. A decoupled decay reaches the selected weights alone.</summary>
+    /// <summary>Adam's constants, for who trains by the method; most programs leave PyTorch's. A decoupled decay reaches the selected weights alone.</summary>
     AdamSettings Optimizer => new();
 
-    /// <summary>Whether no gradient flows through the first token's keys and values, where a condition is a sequence (Concept Ablation's program).</summary>
+    /// <summary>
+    /// Whether no gradient flows through the first token's keys and values, where a condition is a sequence (Concept Ablation's program): who trains by the
+    /// method tells the network, see <see cref="ISequenceConditioned"/>.
+    /// </summary>
     bool DetachesFirstToken => false;
 
     /// <summary>Whether preparing gives some weights new values (Scissorhands does).</summary>

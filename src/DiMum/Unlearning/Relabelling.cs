@@ -25,9 +25,6 @@ public enum BenignCondition
 /// <param name="Benign">Where c̃ comes from.</param>
 public sealed record Relabelling(LossReduction Reduction, BenignCondition Benign = BenignCondition.Alternative)
 {
-    /// <summary>Whether c̃ is dropped as often as any condition.</summary>
-    public bool Drops { get; init; } = true;
-
     /// <summary>The loss on a batch of D_u.</summary>
     /// <param name="context">Model, schedule, batches.</param>
     /// <param name="batch">Of D_u, under c.</param>
@@ -35,10 +32,14 @@ public sealed record Relabelling(LossReduction Reduction, BenignCondition Benign
     /// <param name="retainStep">The step of the retain batch, where c̃ is its.</param>
     public Tensor Loss(UnlearningContext context, NoisedBatch batch, int step, int retainStep)
     {
-        var output = EpsilonLoss.Predict(context.Model, context.Schedule, batch); // [B,C,H,W]
         var benign = BenignOf(context, batch.Condition, step, retainStep);
-        if (Drops)
-            benign = context.Batches.Redrop(benign, "alternative", step);
+        return Towards(context, batch, context.Batches.Redrop(benign, "alternative", step));
+    }
+
+    /// <summary>The same towards a given c̃.</summary>
+    public Tensor Towards(UnlearningContext context, NoisedBatch batch, Condition benign)
+    {
+        var output = EpsilonLoss.Predict(context.Model, context.Schedule, batch); // [B,C,H,W]
         Tensor target;
         using (no_grad())
             target = EpsilonLoss.Predict(context.Model, context.Schedule, batch.Under(benign));

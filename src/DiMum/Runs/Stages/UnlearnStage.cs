@@ -71,6 +71,8 @@ internal sealed class UnlearnStage(StageContext context, PretrainStage pretrain)
         )
         {
             Seed = bench.Seed.At("unlearn/prepare"),
+            Saved = subject.Saved,
+            Cancel = context.Cancel,
         };
     }
 

@@ -71,6 +71,8 @@ internal sealed class CanvasSubject : ISubject
 
     public int Condition(int measuredClass, int n) => (measuredClass * bench.Objects) + (n % bench.Objects);
 
+    public Tensor Saved(Tensor clean) => clean;
+
     public Dataset Encoded(Dataset images) => LatentCode.Encode(components.Autoencoder, images);
 
     public Pairing Memorization() => Pairing.Memorization(Pairs, instead.ToDictionary(i => i.Value, i => i.Key));

@@ -19,6 +19,8 @@ internal sealed class ClassSubject(Workbench bench) : ISubject
 
     public int Condition(int measuredClass, int n) => measuredClass;
 
+    public Tensor Saved(Tensor clean) => bench.Train.IsPoints ? clean : Pixels.ToModel(Pixels.ToBytes(clean));
+
     public Dataset Encoded(Dataset images) => images.Where(images.Name, _ => true);
 
     public Pairing Memorization() => Pairing.Memorization(bench.Train, Unlearned, bench.Classes.AlternativeSet);

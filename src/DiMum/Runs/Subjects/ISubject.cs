@@ -23,6 +23,9 @@ internal interface ISubject : IDisposable
     /// <summary>What makes images of x₀; null where they are the same.</summary>
     Func<Tensor, Tensor>? Decode { get; }
 
+    /// <summary>x₀ saved as an image and read again; of latents x₀ itself.</summary>
+    Tensor Saved(Tensor clean);
+
     /// <summary>Conditions of D_u.</summary>
     IReadOnlySet<int> Unlearned { get; }
 

@@ -104,7 +104,7 @@ internal static class TrapSwitches
             ["T7"] = "refuted: it changes nothing",
             ["T11"] = "selects no weight of this network (above), so AR is the same",
             ["T12"] =
-                "at 0.0001 the average is the weights of the table (above); at 0.9999 it has gone 0.4 % of the way from the pre-trained network after SFR-on's 40 updates, so there is nothing unlearned to measure",
+                "at 0.0001 the average is the weights of the table (above); at 0.9999 it has gone 0.2 % of the way from the pre-trained network after SFR-on's 20 iterations, so there is nothing unlearned to measure",
             ["T17"] = "moves distances, not AR",
             ["T18"] = "digits are grey",
             ["T19"] = "moves distances, not AR",

@@ -1,7 +1,5 @@
-using DiMum.Data;
 using DiMum.Diffusion;
 using DiMum.Diffusion.Samplers;
-using DiMum.Nets;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -9,80 +7,55 @@ namespace DiMum.Unlearning.Methods;
 
 /// <summary>
 /// The anchor images that Concept Ablation's program generates before it trains: of the network as it is found, under the anchors of D_m's conditions
-/// in turn, by DDIM with η = 1. Source: concept-ablation@c11fb1b, <c>train.py</c>.
+/// in turn, by DDIM with η = 1, saved and read again. Source: concept-ablation@c11fb1b, <c>train.py</c>, <c>src/utils.py</c>.
 /// </summary>
-/// <param name="Count">Released: 200.</param>
+/// <param name="Count">Released: 200, an image a prompt.</param>
 /// <param name="Guidance">Released: scale 6.</param>
 /// <param name="Steps">DDIM steps (released: 200), at most T.</param>
 public sealed record AnchorImages(int Count, Guidance Guidance, int Steps)
 {
-    /// <summary>The images, each under the condition that is to be unlearned; the caller disposes them. Leaves the network as it is.</summary>
+    /// <summary>The images; the caller disposes them. Leaves the network as it is.</summary>
     public GeneratedAnchors Generate(UnlearningContext context)
     {
-        var model = context.Model;
-        var training = model.Training;
+        var training = context.Model.Training;
         using var none = no_grad();
         using var scope = NewDisposeScope();
-        model.Training = false;
-        var (images, conditions) = (new List<Tensor>(), new List<Tensor>());
-        for (var made = 0L; made < Count; made += conditions[^1].shape[0])
+        context.Model.Training = false;
+        try
         {
-            var (x, c) = Batch(context, images.Count, Count - made);
-            images.Add(x);
-            conditions.Add(c);
-        }
+            var batches = new List<(Tensor Images, Tensor Unlearned, Tensor Anchors)>();
+            for (long made = 0; made < Count; made += batches[^1].Images.shape[0])
+            {
+                context.Cancel.ThrowIfCancellationRequested();
+                batches.Add(Batch(context, batches.Count, Count - made));
+            }
 
-        model.Training = training;
-        return new(cat(images).MoveToOuterDisposeScope(), cat(conditions).MoveToOuterDisposeScope(), context.Seed);
+            Tensor Whole(Func<(Tensor Images, Tensor Unlearned, Tensor Anchors), Tensor> part) =>
+                cat([.. batches.Select(part)]).DetachFromDisposeScope();
+            return new(Whole(b => b.Images), Whole(b => b.Unlearned), Whole(b => b.Anchors), context.Seed);
+        }
+        finally
+        {
+            context.Model.Training = training;
+        }
     }
 
-    // At most a batch of D_m's conditions and what the network draws under their anchors.
-    private (Tensor Images, Tensor Conditions) Batch(UnlearningContext context, int number, long room)
+    // At most a batch of D_m's conditions, their anchors, and what the network draws under these.
+    private (Tensor Images, Tensor Unlearned, Tensor Anchors) Batch(UnlearningContext context, int number, long room)
     {
-        using var scope = NewDisposeScope();
-        using var shape = context.Batches.Next(context.Memorization, number);
-        var size = Math.Min(room, shape.Clean.shape[0]);
-        var unlearned = new Condition(shape.Condition.Value.narrow(0, 0, size).clone());
+        using var like = context.Batches.Next(context.Memorization, number);
+        var size = Math.Min(room, like.Clean.shape[0]);
+        var unlearned = new Condition(like.Condition.Value.narrow(0, 0, size).clone());
         var anchor = context.Alternative(unlearned, number);
         using var generator = context.Seed.At("anchors", number).Generator();
-        Tensor Noise(ReadOnlySpan<long> of) => randn(of.ToArray(), shape.Clean.dtype, generator: generator).to(context.Model.Device);
+        Tensor Noise(ReadOnlySpan<long> of) => randn(of.ToArray(), like.Clean.dtype, generator: generator).to(context.Model.Device);
         var sampler = new Ddim { Steps = Math.Min(Steps, context.Schedule.Steps), Eta = 1 };
         var images = sampler.Run(
             context.Schedule,
-            Noise([size, .. shape.Clean.shape[1..]]),
+            Noise([size, .. like.Clean.shape[1..]]),
             (x, t) => Guidance.Predict(context.Model, x, t, anchor),
             Noise
         );
-        return (images.MoveToOuterDisposeScope(), unlearned.Value.MoveToOuterDisposeScope());
-    }
-}
-
-/// <summary>Anchor images [N,C,H,W] and the conditions that are to be unlearned, [N,…], read in a seeded, shuffled order.</summary>
-public sealed class GeneratedAnchors : IDisposable
-{
-    private readonly PairReader reader;
-
-    internal GeneratedAnchors(Tensor images, Tensor conditions, Seed seed)
-    {
-        (Images, Conditions) = (images, conditions);
-        reader = Pairing.Of("anchors", images, conditions).Read(seed);
-    }
-
-    public Tensor Images { get; }
-
-    public Tensor Conditions { get; }
-
-    /// <summary>The batch of D_m at an iteration, its times and noises, with anchors in place of its images; nothing dropped.</summary>
-    public NoisedBatch Next(UnlearningContext context, int iteration)
-    {
-        var batch = context.Batches.Next(context.Memorization, iteration);
-        var (images, conditions) = reader.Batch(iteration, (int)batch.Clean.shape[0]);
-        return batch with { Clean = images, Condition = new(conditions) };
-    }
-
-    public void Dispose()
-    {
-        Images.Dispose();
-        Conditions.Dispose();
+        return (context.Saved(images), unlearned.Value, anchor.Value);
     }
 }

@@ -17,7 +17,8 @@ public enum AblationTarget
 /// <summary>
 /// Concept Ablation (Kumari et al. 2023), Eq. (6) on anchor images: L(θ) = w_u·‖target − ε_θ(x_t,t,c)‖² with x₀ an image of the anchor c̃ and c the
 /// unlearned condition, which is D_m of Eq. (9); by noise this is DiMUM's Eq. (10). There is no retain term by default; as published one is D_r's, in the
-/// program (weight 0.2, «regularisation») it is the ε-loss of the same images under their anchors. Meant for one alternative.
+/// program (weight 0.2, «regularisation») it is the ε-loss of the same images under their anchors; the program draws t and ε of it apart, on half of the
+/// batch, here they are the batch's. Meant for one alternative.
 /// Source: concept-ablation@c11fb1b, <c>src/model.py</c> p_losses.
 /// </summary>
 /// <param name="Balance">Released: retain 0, unlearning 1.</param>
@@ -47,27 +48,31 @@ public sealed record ConceptAblation(Balance Balance, AblationTarget Target) : I
 
     public IUpdateRule Prepare(UnlearningContext context)
     {
-        var anchors = Read.Anchors?.Generate(context);
-        return new UpdateRule(iteration => [new(() => Loss(context, anchors, iteration), context.Clip)], anchors is null ? [] : [anchors]);
+        if (Read.Anchors is null)
+            return new UpdateRule(iteration => [new(() => Loss(context, iteration), context.Clip)]);
+        var anchors = Read.Anchors.Generate(context);
+        return new UpdateRule(iteration => [new(() => Loss(context, anchors, iteration), context.Clip)], anchors);
     }
 
-    private Tensor Loss(UnlearningContext context, GeneratedAnchors? anchors, int iteration)
+    private Tensor Loss(UnlearningContext context, int iteration)
     {
-        var batch = anchors?.Next(context, iteration) ?? context.Batches.Next(context.Memorization, iteration);
+        var batch = context.Batches.Next(context.Memorization, iteration);
+        var ablation =
+            Target == AblationTarget.Noise
+                ? EpsilonLoss.Of(context.Model, context.Schedule, batch)
+                : Relabelling.Loss(context, batch, iteration, iteration);
+        return Balance.Sum(ablation, () => context.Loss(context.Retain, iteration));
+    }
+
+    private Tensor Loss(UnlearningContext context, GeneratedAnchors anchors, int iteration)
+    {
+        var (batch, anchor) = anchors.Next(context, iteration);
         var ablation =
             Target == AblationTarget.Noise
                 ? EpsilonLoss.Of(context.Model, context.Schedule, batch, Read.Reduction)
-                : new Relabelling(Read.Reduction) { Drops = Read.Drops }.Loss(context, batch, iteration, iteration);
-        return Balance.Sum(ablation, Retained);
-
-        Tensor Retained() =>
-            anchors is null
-                ? context.Loss(context.Retain, iteration)
-                : EpsilonLoss.Of(
-                    context.Model,
-                    context.Schedule,
-                    batch.Under(context.Alternative(batch.Condition, iteration)),
-                    Read.Reduction
-                );
+                : Relabelling.Towards(context, batch, anchor);
+        return Balance.Sum(ablation, () => EpsilonLoss.Of(context.Model, context.Schedule, batch.Under(anchor), Read.Reduction));
     }
+
+    private Relabelling Relabelling => new(Read.Reduction);
 }

@@ -8,9 +8,8 @@ namespace DiMum.Unlearning.Methods;
 /// </summary>
 /// <param name="Reading">In words.</param>
 /// <param name="Repository">repo@commit.</param>
-/// <param name="Anchors">How anchor images are made; null: they are D_m's.</param>
+/// <param name="Anchors">How anchor images are made, under conditions that are never dropped; null: they are D_m's.</param>
 /// <param name="Reduction">Of both terms.</param>
-/// <param name="Drops">Whether conditions are dropped.</param>
 /// <param name="Clips">Whether gradients are clipped.</param>
 /// <param name="Decay">λ of the decoupled decay.</param>
 public sealed record ConceptAblationReading(
@@ -18,16 +17,17 @@ public sealed record ConceptAblationReading(
     string Repository,
     AnchorImages? Anchors,
     LossReduction Reduction,
-    bool Drops,
     bool Clips,
     double Decay
 )
 {
     private const string Authors = "concept-ablation@c11fb1b";
 
+    /// <summary>As published.</summary>
     public static ConceptAblationReading Published { get; } =
-        new(MethodReading.AsPublished.Text(Authors), Authors, null, LossReduction.SumPerImage, Drops: true, Clips: true, Decay: 0);
+        new(MethodReading.AsPublished.Text(Authors), Authors, null, LossReduction.SumPerImage, Clips: true, Decay: 0);
 
+    /// <summary>A reading.</summary>
     /// <param name="reading">Which.</param>
     /// <param name="anchors">How a program's anchor images are made.</param>
     public static ConceptAblationReading Of(MethodReading reading, AnchorImages anchors) =>
@@ -38,7 +38,6 @@ public sealed record ConceptAblationReading(
                 reading == MethodReading.AsReleased ? Authors : MethodReadings.UnlearnCanvas,
                 anchors,
                 LossReduction.MeanAll,
-                Drops: false,
                 Clips: false,
                 Decay: 1e-2
             );

@@ -90,7 +90,7 @@ internal static class FlatAdam
             room.Slice(64, rest).CopyTo(shadow[i..]);
     }
 
-    // The operations and roundings of the torch composite: fused where it fuses.
+    // The operations of the torch composite; m, which it fuses, has its bits, v and θ may differ from it in the last one.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Sixteen(ref float theta, ref float g, ref float m, ref float v, ref float shadow, FlatAdamStep c)
     {

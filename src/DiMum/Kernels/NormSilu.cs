@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace DiMum.Kernels;
 
-/// <summary>SiLU(GN(x)) on CPU in one kernel: same numbers as the composite up to rounding, a third of its memory traffic.</summary>
+/// <summary>
+/// SiLU(GN(x)) on CPU in one kernel: same numbers as the composite up to rounding, a third of its memory traffic. It takes any size; from which it
+/// is worth it, <see cref="Nets.Norm.KernelFrom"/> says.
+/// </summary>
 internal static class NormSilu
 {
     /// <summary>Whether the kernel is used where it can be; off, the composite runs everywhere. DIMUM_KERNELS=torch turns it off.</summary>

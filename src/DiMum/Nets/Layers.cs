@@ -100,8 +100,18 @@ public sealed class Conv(ParameterScope scope, long from, long to, long kernel, 
 /// <summary>Group normalisation; TorchSharp 0.107.0's own module leaves scale and shift uninitialised, so they are set here.</summary>
 public sealed class Norm(ParameterScope scope, long channels, long groups, double epsilon = 1e-6)
 {
+    /// <summary>
+    /// H·W of a float32 image, in pixels, from which GN with SiLU is one kernel of our own, where it can be; below, it is libtorch's two operations. The kernel
+    /// has a fixed cost a channel of an image, which 64 pixels don't repay however many images there are (it takes 1.1 to 2 times as long),
+    /// 256 do. In bfloat16, where libtorch's operations convert besides, there is no bound. Measured: docs/results/speed.md, «Small images».
+    /// </summary>
+    public const long KernelFrom = 256;
+
     private readonly Parameter weight = scope.Declare("weight", Init.Ones, channels);
     private readonly Parameter bias = scope.Declare("bias", Init.Zeros, channels);
+
+    /// <summary>The bound in force; laws of the kernel move it.</summary>
+    internal static long Least { get; set; } = KernelFrom;
 
     /// <summary>Statistics in float32 at least; the result in x's precision.</summary>
     public Tensor Forward(Tensor x)
@@ -128,11 +138,15 @@ public sealed class Norm(ParameterScope scope, long channels, long groups, doubl
         if (shift is not null)
             x = x + shift.unsqueeze(-1).unsqueeze(-1); // [B,C,1,1]
         var y =
-            Alone && NormSilu.Takes(x)
+            Alone && Gains(x)
                 ? NormSilu.Apply(x, groups, weight.Value, bias.Value, epsilon, toFloat)
                 : functional.silu(scope.Seen(Normalised(x))).to(toFloat && x.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : x.dtype);
         return scope.End(drop.Share > 0 ? y * drop.Of(y.shape).to(y.dtype) : y).MoveToOuterDisposeScope();
     }
+
+    // Not the batch: what is computed for an image must not hang on how many there are.
+    private static bool Gains(Tensor x) =>
+        NormSilu.Takes(x) && (x.dtype != ScalarType.Float32 || x.shape[2..].Aggregate((h, w) => h * w) >= Least);
 
     private bool Alone => scope.Into.Tap is null;
 

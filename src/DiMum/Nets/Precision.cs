@@ -6,7 +6,7 @@ namespace DiMum.Nets;
 /// </summary>
 public enum Precision
 {
-    /// <summary>float32 throughout.</summary>
+    /// <summary>float32 throughout. On CPU kernels of our own replace libtorch's normalisation from <see cref="Norm.KernelFrom"/> pixels on.</summary>
     Fp32,
 
     /// <summary>Activations and the copies of weights that meet them in bfloat16 (8 bits of mantissa).</summary>

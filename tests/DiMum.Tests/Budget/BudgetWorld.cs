@@ -28,6 +28,7 @@ internal sealed class BudgetWorld : IDisposable
     private const string Ddim = "4 steps of DDIM with guidance";
     private const string Ddpm = "4 steps of DDPM with guidance";
     private const string Bf16 = ", bf16";
+    private const string Kernel = ", norms by kernel"; // as from 16×16 pixels on
     private static readonly HashSet<int> Unlearned = [0];
     private static readonly NoiseSchedule Schedule = NoiseSchedule.Named["linear"](1000);
     private readonly Dataset train;
@@ -48,6 +49,7 @@ internal sealed class BudgetWorld : IDisposable
         [
             Pretraining,
             Pretraining + Bf16,
+            Pretraining + Kernel,
             Attack,
             Attack + Bf16,
             .. MethodRegistry.Names.Select(name => Method + name),
@@ -60,8 +62,9 @@ internal sealed class BudgetWorld : IDisposable
     public static StepCounts Count(string step)
     {
         using var world = new BudgetWorld();
+        Norm.Least = step.EndsWith(Kernel, StringComparison.Ordinal) ? 0 : Norm.KernelFrom;
         world.model.Precision = step.EndsWith(Bf16, StringComparison.Ordinal) ? Precision.Bf16 : Precision.Fp32;
-        var name = step.Replace(Bf16, "", StringComparison.Ordinal);
+        var name = step.Replace(Bf16, "", StringComparison.Ordinal).Replace(Kernel, "", StringComparison.Ordinal);
         return name switch
         {
             Pretraining => world.Trained(DiMRA.Rule(world.model, Schedule, world.batches, Pairing.Train(world.train), 1), ema: 0.999),
@@ -74,6 +77,7 @@ internal sealed class BudgetWorld : IDisposable
 
     public void Dispose()
     {
+        Norm.Least = Norm.KernelFrom;
         model.Dispose();
         train.Dispose();
     }

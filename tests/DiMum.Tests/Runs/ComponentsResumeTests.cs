@@ -74,7 +74,7 @@ public class ComponentsResumeTests
         );
     }
 
-    // Everything but timings that the frozen parts' stages leave, by file.
+    // Everything that the stages of classifiers and frozen parts leave, by file.
     private static Dictionary<string, byte[]> Ran(string folder, IRunObserver observer, CancellationToken cancel)
     {
         using (var run = new Run(Experiment, folder, observer, cancel))

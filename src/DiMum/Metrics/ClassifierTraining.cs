@@ -28,13 +28,15 @@ public sealed record ClassifierTrainingSettings(
 public static class ClassifierTraining
 {
     /// <summary>Trains in place; <paramref name="onStep"/> sees (steps done, loss).</summary>
+    /// <param name="checkpoint">Where it goes on from; null starts over.</param>
     public static void Train(
         ImageClassifier classifier,
         Dataset train,
         ClassifierTrainingSettings settings,
         Seed seed,
         Action<int, double>? onStep = null,
-        CancellationToken cancel = default
+        CancellationToken cancel = default,
+        FittingCheckpoint? checkpoint = null
     )
     {
         using var adam = new Adam(classifier.Parameters, new AdamSettings(DecoupledDecay: settings.WeightDecay));
@@ -46,7 +48,7 @@ public static class ClassifierTraining
         }
 
         var loss = CrossEntropy(x => classifier.Forward(x).Logits, train, settings, seed);
-        Fitting.Run([classifier.Parameters], settings.Iterations, loss, Apply, onStep, cancel);
+        Fitting.Run([new(classifier.Parameters, adam)], settings.Iterations, loss, Apply, onStep, cancel, checkpoint);
     }
 
     /// <summary>The loss of each step over shuffled, augmented batches.</summary>

@@ -38,6 +38,6 @@ public static class ResNetTraining
         }
 
         var loss = ClassifierTraining.CrossEntropy(network.Training, train, settings, seed);
-        Fitting.Run([network.Body, network.Head], settings.Iterations, loss, Apply, onStep, cancel);
+        Fitting.Run([new(network.Body, body), new(network.Head, head)], settings.Iterations, loss, Apply, onStep, cancel);
     }
 }

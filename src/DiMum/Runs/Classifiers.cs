@@ -9,6 +9,7 @@ namespace DiMum.Runs;
 internal static class Classifiers
 {
     private const double ReleasedWeightDecay = 5e-4;
+    private const int CheckpointEvery = 100; // of the small one, whose steps are a tenth of a second
 
     /// <summary>Trains the classifier of the record, or takes it as it is where its file has a head for these classes; writes it to the stage.</summary>
     public static IImageClassifier Train(
@@ -33,7 +34,15 @@ internal static class Classifiers
 
         var small = (ImageClassifier)network;
         var settings = new ClassifierTrainingSettings(c.Iterations, c.BatchSize, c.Rate, Shift: c.Shift, Flip: flip);
-        ClassifierTraining.Train(small, train, settings, bench.Seed.At("classifier"), onStep, cancel);
+        ClassifierTraining.Train(
+            small,
+            train,
+            settings,
+            bench.Seed.At("classifier"),
+            onStep,
+            cancel,
+            new(stage.Checkpoint, CheckpointEvery)
+        );
         ModelFile.Write(stage.Model, small.Parameters, null, new Dictionary<string, string> { ["format"] = "dimum-classifier-1" });
         return small;
     }

@@ -24,6 +24,7 @@ public static class AutoencoderTraining
     private const int Measured = 256;
 
     /// <summary>Trains in place; <paramref name="onStep"/> sees (steps done, loss).</summary>
+    /// <param name="checkpoint">Where it goes on from; null starts over.</param>
     /// <returns>The scaling factor: 1 over the deviation of the latents' means.</returns>
     public static double Train(
         AutoencoderKL autoencoder,
@@ -31,7 +32,8 @@ public static class AutoencoderTraining
         AutoencoderTrainingSettings settings,
         Seed seed,
         Action<int, double>? onStep = null,
-        CancellationToken cancel = default
+        CancellationToken cancel = default,
+        FittingCheckpoint? checkpoint = null
     )
     {
         using var adam = new Adam(autoencoder.Parameters);
@@ -54,7 +56,7 @@ public static class AutoencoderTraining
             adam.Step(rate.At(step, settings.Iterations));
         }
 
-        Fitting.Run([autoencoder.Parameters], settings.Iterations, Loss, Apply, onStep, cancel);
+        Fitting.Run([new(autoencoder.Parameters, adam)], settings.Iterations, Loss, Apply, onStep, cancel, checkpoint);
         return Scale(autoencoder, images);
     }
 

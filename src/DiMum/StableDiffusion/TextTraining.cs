@@ -25,6 +25,7 @@ public static class TextTraining
     private const double Sharpness = 14; // 1 over the temperature
 
     /// <summary>Trains in place; returns the share of images whose own prompt was nearest over the last tenth of the steps.</summary>
+    /// <param name="checkpoint">Where it goes on from; null starts over.</param>
     public static double Train(
         ClipTextEncoder encoder,
         ClipTokenizer tokenizer,
@@ -33,7 +34,8 @@ public static class TextTraining
         TextTrainingSettings settings,
         Seed seed,
         Action<int, double>? onStep = null,
-        CancellationToken cancel = default
+        CancellationToken cancel = default,
+        FittingCheckpoint? checkpoint = null
     )
     {
         using var generator = seed.At("init").Generator();
@@ -42,11 +44,11 @@ public static class TextTraining
         var toShared = new Linear(new ParameterScope(declared, "projection"), encoder.Config.Width, Shared);
         using var projection = new ParameterVector(declared, CPU, generator);
         ParameterVector[] all = [encoder.Parameters, vision.Parameters, projection];
-        var optimizers = all.Select(p => new Adam(p)).ToList();
+        var fitted = all.Select(p => new Fitted(p, new Adam(p))).ToList();
         var rate = Fitting.Course(settings.Rate, settings.Iterations);
         var reader = Pairing.Train(images).Read(seed);
         var (ids, ends) = Tokens(encoder, tokenizer, prompts);
-        var (right, seen) = (0L, 0L);
+        using var hits = zeros(2, ScalarType.Int64).DetachFromDisposeScope(); // images nearest to their own prompt, images seen
         Tensor Loss(int step)
         {
             var (bytes, labels) = reader.Batch(step, settings.BatchSize);
@@ -55,24 +57,25 @@ public static class TextTraining
             var pictures = functional.normalize(vision.Forward(Pixels.ToModel(bytes)).Logits, dim: 1); // [B,Shared]
             var likeness = Sharpness * pictures.matmul(text.t()); // [B,P]
             if (step >= settings.Iterations * 9 / 10)
-                (right, seen) = (right + likeness.argmax(1).eq(labels).sum().item<long>(), seen + labels.shape[0]);
+                hits.add_(tensor(new[] { likeness.argmax(1).eq(labels).sum().item<long>(), labels.shape[0] }));
             return functional.cross_entropy(likeness, labels);
         }
 
         void Apply(int step)
         {
-            foreach (var (p, adam) in all.Zip(optimizers))
+            foreach (var f in fitted)
             {
-                GradientTransform.Clip(p.Gradient, 1);
-                adam.Step(rate.At(step, settings.Iterations));
+                GradientTransform.Clip(f.Parameters.Gradient, 1);
+                f.Adam.Step(rate.At(step, settings.Iterations));
             }
         }
 
-        Fitting.Run(all, settings.Iterations, Loss, Apply, onStep, cancel);
-        optimizers.ForEach(o => o.Dispose());
+        var counted = checkpoint is null ? null : checkpoint with { Memory = new Dictionary<string, Tensor> { ["hits"] = hits } };
+        Fitting.Run(fitted, settings.Iterations, Loss, Apply, onStep, cancel, counted);
+        fitted.ForEach(f => f.Adam.Dispose());
         ids.Dispose();
         ends.Dispose();
-        return (double)right / Math.Max(1, seen);
+        return (double)hits[0].item<long>() / Math.Max(1, hits[1].item<long>());
     }
 
     // Ids [P,L] and the place of each prompt's end [P].

@@ -1,7 +1,6 @@
 using System.Globalization;
 using DiMum.Checkpoints;
 using DiMum.Data.MiniCanvas;
-using DiMum.Metrics;
 using DiMum.Runs.Subjects;
 using DiMum.StableDiffusion;
 using TorchSharp;
@@ -12,6 +11,15 @@ namespace DiMum.Runs.Stages;
 /// <summary>Trains (or loads) the autoencoder and the text encoder of a miniature latent model. Nothing of them is ever unlearned or attacked.</summary>
 internal sealed class ComponentsStage(StageContext context)
 {
+    private const string AutoencoderFile = "autoencoder.safetensors";
+    private const string AutoencoderCheckpoint = "autoencoder-checkpoint.safetensors";
+    private const string TextFile = "text-encoder.safetensors";
+    private const string TextCheckpoint = "text-encoder-checkpoint.safetensors";
+    private const string Scale = "scaling-factor";
+    private const int CheckpointEvery = 100;
+
+    private readonly StageFolder stage = context.Keys.Components();
+
     /// <param name="ScalingFactor">Of the latents.</param>
     /// <param name="Error">Mean squared error of reconstructed test images, pixels in [−1, 1].</param>
     /// <param name="Nearest">Share of training images nearest to their own prompt.</param>
@@ -20,54 +28,78 @@ internal sealed class ComponentsStage(StageContext context)
     public CanvasComponents Run()
     {
         var (bench, c) = (context.Bench, context.Experiment.Canvas);
-        var stage = context.Keys.Components();
         using var generator = bench.Seed.At("components/init").Generator();
-        var a = c.Autoencoder;
+        var (a, t) = (c.Autoencoder, c.Text);
         var autoencoder = new AutoencoderKL(
             new(bench.Train.Channels, a.LatentChannels, a.Widths, a.Blocks, a.NormGroups),
             bench.Device,
             generator
         );
-        var prompts = MiniCanvasSet.Prompts(c.Wording);
-        var tokenizer = ReducedVocabulary.Of(ClipTokenizer.StableDiffusion(), prompts);
-        var t = c.Text;
+        var tokenizer = ReducedVocabulary.Of(ClipTokenizer.StableDiffusion(), MiniCanvasSet.Prompts(c.Wording));
         var text = new ClipTextEncoder(new(tokenizer.Count, t.Width, t.Heads, t.Layers, t.Tokens, 4 * t.Width), bench.Device, generator);
-        var (autoencoderFile, textFile) = (stage.File("autoencoder.safetensors"), stage.File("text-encoder.safetensors"));
         if (stage.Done)
         {
-            ModelFile.Read(autoencoderFile, autoencoder.Parameters);
-            ModelFile.Read(textFile, text.Parameters);
+            ModelFile.Read(stage.File(AutoencoderFile), autoencoder.Parameters);
+            ModelFile.Read(stage.File(TextFile), text.Parameters);
             return new(autoencoder, text, tokenizer, context.Skip<Outcome>(stage, Describe).ScalingFactor);
         }
 
         context.Observer.Begin(stage.Name, 0, a.Iterations + t.Iterations);
+        var scale = TrainedAutoencoder(autoencoder);
+        var nearest = TrainedText(text, tokenizer);
+        context.Complete(stage, new Outcome(scale, Reconstructed(autoencoder), nearest), Describe);
+        File.Delete(stage.File(TextCheckpoint));
+        return new(autoencoder, text, tokenizer, scale);
+    }
+
+    // Each network is written as soon as it is trained, and both trainings go on from checkpoints: a kill costs no more than the steps since the last.
+    private double TrainedAutoencoder(AutoencoderKL autoencoder)
+    {
+        var (bench, a) = (context.Bench, context.Experiment.Canvas.Autoencoder);
+        var file = stage.File(AutoencoderFile);
+        if (File.Exists(file))
+            return double.Parse(ModelFile.Read(file, autoencoder.Parameters)[Scale], CultureInfo.InvariantCulture);
         var scale = AutoencoderTraining.Train(
             autoencoder,
             bench.Train,
             new(a.Iterations, a.BatchSize, a.Rate, a.Divergence, a.Crop),
             bench.Seed.At("autoencoder"),
             (step, loss) => context.Observer.Advance(stage.Name, step, loss),
-            context.Cancel
+            context.Cancel,
+            new(stage.File(AutoencoderCheckpoint), CheckpointEvery)
         );
+        ModelFile.Write(
+            file,
+            autoencoder.Parameters,
+            null,
+            new Dictionary<string, string> { [Scale] = scale.ToString("R", CultureInfo.InvariantCulture) }
+        );
+        File.Delete(stage.File(AutoencoderCheckpoint));
+        return scale;
+    }
+
+    // Its checkpoint stays until the stage is done: the share of images lies there alone.
+    private double TrainedText(ClipTextEncoder text, ClipTokenizer tokenizer)
+    {
+        var (bench, c) = (context.Bench, context.Experiment.Canvas);
+        var (t, done) = (c.Text, c.Autoencoder.Iterations);
         var nearest = TextTraining.Train(
             text,
             tokenizer,
-            prompts,
+            MiniCanvasSet.Prompts(c.Wording),
             bench.ConditionedTrain,
             new(t.Iterations, t.BatchSize, t.Rate),
             bench.Seed.At("text-encoder"),
-            (step, loss) => context.Observer.Advance(stage.Name, a.Iterations + step, loss),
-            context.Cancel
+            (step, loss) => context.Observer.Advance(stage.Name, done + step, loss),
+            context.Cancel,
+            new(stage.File(TextCheckpoint), CheckpointEvery)
         );
-        var about = new Dictionary<string, string> { ["scaling-factor"] = scale.ToString("R", CultureInfo.InvariantCulture) };
-        ModelFile.Write(autoencoderFile, autoencoder.Parameters, null, about);
-        ModelFile.Write(textFile, text.Parameters, null, about);
-        context.Complete(stage, new Outcome(scale, Reconstructed(autoencoder, stage), nearest), Describe);
-        return new(autoencoder, text, tokenizer, scale);
+        ModelFile.Write(stage.File(TextFile), text.Parameters, null, new Dictionary<string, string>());
+        return nearest;
     }
 
     // Error on test images, and a sheet of some of them beside their reconstructions.
-    private double Reconstructed(AutoencoderKL autoencoder, StageFolder stage)
+    private double Reconstructed(AutoencoderKL autoencoder)
     {
         using var none = no_grad();
         using var scope = NewDisposeScope();

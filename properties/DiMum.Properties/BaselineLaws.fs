@@ -236,22 +236,8 @@ let ``under every method a weight that is not selected keeps its bits`` (scene: 
 
     for case in Components.methods do
         use model = new ToyDenoiser(scene.Theta)
-        let whole = contextOf scene model
-
-        let context =
-            Lib.UnlearningContext(
-                model,
-                whole.Schedule,
-                whole.Batches,
-                whole.Forget,
-                whole.Retain,
-                whole.Memorization,
-                whole.Alternative,
-                whole.Iterations,
-                whole.ClipNorm,
-                Selected = (Lib.ParameterSelection.Parse "cl*s").Mask model.Parameters
-            )
-
+        let selected = (Lib.ParameterSelection.Parse "cl*s").Mask model.Parameters
+        let context = Contexts.Changed(contextOf scene model, selected = selected)
         use rule = (Components.create case true (Loss.lambda 1.0)).Prepare context
         use trainer = trainer model rule
 

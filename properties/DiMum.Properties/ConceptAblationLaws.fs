@@ -183,32 +183,16 @@ let ``what the network draws is saved before it is trained on, and whatever stop
     use model = new ToyDenoiser(scene.Theta)
     let whole = contextOf scene model
 
-    let under (saved: Tensor -> Tensor) (cancel: System.Threading.CancellationToken) =
-        Lib.UnlearningContext(
-            model,
-            whole.Schedule,
-            whole.Batches,
-            whole.Forget,
-            whole.Retain,
-            whole.Memorization,
-            whole.Alternative,
-            whole.Iterations,
-            whole.ClipNorm,
-            Saved = System.Func<_, _> saved,
-            Cancel = cancel
-        )
-
-    let go = System.Threading.CancellationToken.None
     use plain = (anchorsOf 5).Generate whole
-    use saved = (anchorsOf 5).Generate(under (fun x -> x.add (scalar 1.0)) go)
+    use saved = (anchorsOf 5).Generate(Contexts.Changed(whole, saved = fun x -> x.add (scalar 1.0)))
     Expect.allNear 1e-12 (floats plain.Images |> Array.map ((+) 1.0)) (floats saved.Images)
 
     let stopped context =
         Assert.Catch(System.Action(fun () -> (anchorsOf 5).Generate context |> ignore)) |> ignore
         Expect.holds "evaluation mode is left on" (model :> Lib.IDenoiser).Training
 
-    stopped (under (fun x -> x) (System.Threading.CancellationToken true))
-    stopped (under (fun _ -> failwith "no room") go)
+    stopped (Contexts.Changed(whole, cancel = System.Threading.CancellationToken true))
+    stopped (Contexts.Changed(whole, saved = fun _ -> failwith "no room"))
 
 [<Law("L24", 5)>]
 let ``the programs neither clip nor drop, and decay by AdamW; as published neither decays`` () =

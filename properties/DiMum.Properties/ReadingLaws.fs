@@ -40,18 +40,7 @@ type private OnFours(method: Lib.IUnlearningMethod) =
         member _.Reinitialises = method.Reinitialises
 
         member _.Prepare context =
-            Lib.UnlearningContext(
-                context.Model,
-                context.Schedule,
-                InFours context.Batches,
-                context.Forget,
-                context.Retain,
-                context.Memorization,
-                context.Alternative,
-                context.Iterations,
-                context.ClipNorm
-            )
-            |> method.Prepare
+            Contexts.Changed(context, batches = InFours context.Batches) |> method.Prepare
 
 /// (case, reading, method) for all that are not refused.
 let private all =

@@ -1,3 +1,4 @@
+using DiMum.Diffusion;
 using DiMum.Optimization;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -17,23 +18,15 @@ public static class BatchGradient
     public static void Take(UnlearningContext context, Func<Tensor> loss, bool clips, Action<Tensor> take)
     {
         var (model, parameters) = (context.Model, context.Model.Parameters);
-        var training = model.Training;
-        model.Training = false;
-        try
-        {
-            using var scope = NewDisposeScope();
-            parameters.ZeroGradient();
-            var value = loss();
-            value.backward();
-            var norm = clips ? GradientTransform.Clip(parameters.Gradient, context.ClipNorm) : double.NaN;
-            context.GuidedGradientSeen?.Invoke(value.ToDouble(), norm);
-            using (no_grad())
-                take(parameters.Gradient);
-            parameters.ZeroGradient();
-        }
-        finally
-        {
-            model.Training = training;
-        }
+        using var evaluation = new EvaluationMode(model);
+        using var scope = NewDisposeScope();
+        parameters.ZeroGradient();
+        var value = loss();
+        value.backward();
+        var norm = clips ? GradientTransform.Clip(parameters.Gradient, context.ClipNorm) : double.NaN;
+        context.GuidedGradientSeen?.Invoke(value.ToDouble(), norm);
+        using (no_grad())
+            take(parameters.Gradient);
+        parameters.ZeroGradient();
     }
 }

@@ -1,3 +1,4 @@
+using DiMum.Diffusion;
 using DiMum.Nets;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -18,9 +19,8 @@ public sealed class FrozenWeights(ITrainableDenoiser model) : IDisposable
         using var scope = NewDisposeScope();
         using var none = no_grad();
         var current = model.Parameters.Snapshot();
-        var training = model.Training;
+        using var evaluation = new EvaluationMode(model);
         model.Parameters.Load(weights);
-        model.Training = false;
         try
         {
             return work().MoveToOuterDisposeScope();
@@ -28,7 +28,6 @@ public sealed class FrozenWeights(ITrainableDenoiser model) : IDisposable
         finally
         {
             model.Parameters.Load(current);
-            model.Training = training;
         }
     }
 

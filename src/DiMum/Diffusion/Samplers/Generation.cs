@@ -25,26 +25,18 @@ public sealed record Generation(NoiseSchedule Schedule, Sampler Sampler, Guidanc
         CancellationToken cancel = default
     )
     {
-        var training = model.Training;
-        model.Training = false;
+        using var evaluation = new EvaluationMode(model);
         using var scope = NewDisposeScope();
-        try
+        var parts = new List<Tensor>();
+        for (var from = 0; from < conditions.Length; from += BatchSize)
         {
-            var parts = new List<Tensor>();
-            for (var from = 0; from < conditions.Length; from += BatchSize)
-            {
-                cancel.ThrowIfCancellationRequested();
-                var some = conditions[from..Math.Min(conditions.Length, from + BatchSize)];
-                parts.Add(Batch(model, some, imageShape, seed.At("generate", from / BatchSize)));
-            }
+            cancel.ThrowIfCancellationRequested();
+            var some = conditions[from..Math.Min(conditions.Length, from + BatchSize)];
+            parts.Add(Batch(model, some, imageShape, seed.At("generate", from / BatchSize)));
+        }
 
-            using var none = no_grad();
-            return cat(parts).MoveToOuterDisposeScope(); // a copy: what inference mode makes can't be trained on
-        }
-        finally
-        {
-            model.Training = training;
-        }
+        using var none = no_grad();
+        return cat(parts).MoveToOuterDisposeScope(); // a copy: what inference mode makes can't be trained on
     }
 
     private Tensor Batch(IDenoiser model, long[] conditions, (int C, int H, int W) image, Seed seed)

@@ -84,24 +84,16 @@ internal sealed class Probe : IDisposable
     /// <summary>The distances of a network on these draws.</summary>
     public Distances Of(IDenoiser network)
     {
-        var training = network.Training;
-        network.Training = false;
+        using var evaluation = new EvaluationMode(network);
         using var none = no_grad();
-        try
-        {
-            return new(
-                Distance(retain, Own(network, retain), Own(optimum, retain)),
-                Distance(all, Nothing(network, all), Nothing(optimum, all)),
-                Distance(forget, Under(network, forget, unlearned), Own(optimum, forget)),
-                Distance(memorize, Under(network, memorize, unlearned), Own(optimum, memorize)),
-                Distance(forget, Under(network, forget, alternative), Under(network, forget, unlearned)),
-                Distance(forget, Under(network, forget, alternative), Under(optimum, forget, alternative))
-            );
-        }
-        finally
-        {
-            network.Training = training;
-        }
+        return new(
+            Distance(retain, Own(network, retain), Own(optimum, retain)),
+            Distance(all, Nothing(network, all), Nothing(optimum, all)),
+            Distance(forget, Under(network, forget, unlearned), Own(optimum, forget)),
+            Distance(memorize, Under(network, memorize, unlearned), Own(optimum, memorize)),
+            Distance(forget, Under(network, forget, alternative), Under(network, forget, unlearned)),
+            Distance(forget, Under(network, forget, alternative), Under(optimum, forget, alternative))
+        );
     }
 
     public void Dispose()

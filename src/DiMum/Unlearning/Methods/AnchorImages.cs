@@ -17,27 +17,19 @@ public sealed record AnchorImages(int Count, Guidance Guidance, int Steps)
     /// <summary>The images; the caller disposes them. Leaves the network as it is.</summary>
     public GeneratedAnchors Generate(UnlearningContext context)
     {
-        var training = context.Model.Training;
         using var none = no_grad();
         using var scope = NewDisposeScope();
-        context.Model.Training = false;
-        try
+        using var evaluation = new EvaluationMode(context.Model);
+        var batches = new List<(Tensor Images, Tensor Unlearned, Tensor Anchors)>();
+        for (long made = 0; made < Count; made += batches[^1].Images.shape[0])
         {
-            var batches = new List<(Tensor Images, Tensor Unlearned, Tensor Anchors)>();
-            for (long made = 0; made < Count; made += batches[^1].Images.shape[0])
-            {
-                context.Cancel.ThrowIfCancellationRequested();
-                batches.Add(Batch(context, batches.Count, Count - made));
-            }
+            context.Cancel.ThrowIfCancellationRequested();
+            batches.Add(Batch(context, batches.Count, Count - made));
+        }
 
-            Tensor Whole(Func<(Tensor Images, Tensor Unlearned, Tensor Anchors), Tensor> part) =>
-                cat([.. batches.Select(part)]).DetachFromDisposeScope();
-            return new(Whole(b => b.Images), Whole(b => b.Unlearned), Whole(b => b.Anchors), context.Seed);
-        }
-        finally
-        {
-            context.Model.Training = training;
-        }
+        Tensor Whole(Func<(Tensor Images, Tensor Unlearned, Tensor Anchors), Tensor> part) =>
+            cat([.. batches.Select(part)]).DetachFromDisposeScope();
+        return new(Whole(b => b.Images), Whole(b => b.Unlearned), Whole(b => b.Anchors), context.Seed);
     }
 
     // At most a batch of D_m's conditions, their anchors, and what the network draws under these.

@@ -41,8 +41,7 @@ internal sealed record EsdWay(Guidance Start, int Steps, EsdLatent Latent)
             _ => (times.Count - 2, 0, drawn),
         };
         using var none = no_grad();
-        var training = model.Training;
-        model.Training = false;
+        using var evaluation = new EvaluationMode(model);
         var x = sampler.Between(
             context.Schedule,
             batch.Noise,
@@ -51,7 +50,6 @@ internal sealed record EsdWay(Guidance Start, int Steps, EsdLatent Latent)
             first,
             last
         );
-        model.Training = training;
         return (x, seen);
     }
 }

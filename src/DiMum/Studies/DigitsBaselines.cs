@@ -28,38 +28,16 @@ public sealed class DigitsBaselines : IStudy
     private static List<(long Seed, int Class)> Cells { get; } =
     [.. Seeds.SelectMany(seed => Enumerable.Range(0, Classes).Select(c => (seed, c)))];
 
-    // Read back where it is done, run where it is not; null once a stop was asked for.
     private static DigitsCell? Cell(StudyContext context, long seed, int unlearned)
     {
         var methods = MethodPresets.Of("digits");
-        var experiment = Setting(seed, unlearned, methods);
-        var runFolder = Path.Combine(context.Folder, "run");
-        var name = $"seed-{seed}-class-{unlearned}";
-        if (context.Read<RunResults>(name) is { } kept)
-        {
-            // Settings that came into the record since then have their defaults.
-            var then = Presets.Bind(kept.ExperimentYaml, context.CellFile(name), []) with
-            {
-                Workers = experiment.Workers,
-            };
-            context.Same(name, YamlRecord.Write(then), experiment);
-            return new(seed, unlearned, methods, kept);
-        }
-
-        if (context.Cancel.IsCancellationRequested)
-            return null;
-        try
-        {
-            using var run = new Run(experiment with { Workers = context.Workers }, runFolder, context.Observer, context.Cancel);
-            var results = run.All();
-            context.Keep(name, results);
-            DropWeights(runFolder);
-            return new(seed, unlearned, methods, results);
-        }
-        catch (OperationCanceledException)
-        {
-            return null;
-        }
+        var results = context.Results(
+            $"seed-{seed}-class-{unlearned}",
+            Setting(seed, unlearned, methods),
+            "run",
+            (_, folder) => DropWeights(folder)
+        );
+        return results is null ? null : new(seed, unlearned, methods, results);
     }
 
     // What a finished cell keeps is its numbers; pre-trained networks and classifiers stay, other cells start from them.

@@ -1,5 +1,3 @@
-using System.Globalization;
-using DiMum.Metrics;
 using DiMum.Runs;
 using DiMum.Unlearning;
 
@@ -8,8 +6,6 @@ namespace DiMum.Studies;
 /// <summary>The page of <see cref="DigitsBaselines"/>: tables, and sentences that the intervals decide.</summary>
 internal sealed class DigitsBaselinesPage
 {
-    private sealed record Measure(string Name, Func<MethodResult, double> Of, double Unit, string Format);
-
     private static readonly Measure ArUnlearned = new("AR_u, %", r => r.Final.ArUnlearned.Value, 100, "f1");
     private static readonly Measure Accuracy = new("retained accuracy, %", r => r.Final.RetainedAccuracy!.Value, 100, "f1");
     private static readonly Measure Frechet = new("Fréchet", r => r.Final.Frechet!.Value, 1, "f2");
@@ -59,7 +55,7 @@ internal sealed class DigitsBaselinesPage
         );
         page.Line(
             $"A cell: pre-training of {e.Pretrain.Iterations} steps of batch {e.Pretrain.BatchSize} (shared by a seed's cells), unlearning, then DiMRA of {e.Attack.Iterations} steps of batch {e.Attack.BatchSize} at lr "
-                + $"{Number(e.Attack.Rate, "g3")}, measured at {string.Join(", ", e.Attack.EvaluateAt)} and {e.Attack.Iterations}. Each AR rests on {e.Evaluate.Images} images a cell, retained accuracy and Fréchet distance (classifier's"
+                + $"{Measure.Number(e.Attack.Rate, "g3")}, measured at {string.Join(", ", e.Attack.EvaluateAt)} and {e.Attack.Iterations}. Each AR rests on {e.Evaluate.Images} images a cell, retained accuracy and Fréchet distance (classifier's"
         );
         page.Line(
             $"features, not FID) on {e.Evaluate.RetainedImages}. Pre-trained: AR {Mean(pretrained.Select(p => p.ArUnlearned.Value), 100, "f1")} %, retained accuracy {Mean(pretrained.Select(p => p.RetainedAccuracy!.Value), 100, "f1")} %, "
@@ -86,7 +82,7 @@ internal sealed class DigitsBaselinesPage
             page.Line(
                 $"| {m.Name} | {results[0].Reading} | "
                     + string.Join(" | ", Measures.Select(x => Interval(Of(m.Label, x), x)))
-                    + $" | {results[0].Iterations} ({results[0].Updates}) | {Number(1000 * Median(results.Select(r => r.SecondsPerIteration)), "f0")} | {results.Count} |"
+                    + $" | {results[0].Iterations} ({results[0].Updates}) | {Measure.Number(1000 * Measure.Median(results.Select(r => r.SecondsPerIteration)), "f0")} | {results.Count} |"
             );
         }
 
@@ -112,7 +108,7 @@ internal sealed class DigitsBaselinesPage
         {
             var results = Results(m.Label);
             page.Line(
-                $"| {m.Name} | {results[0].Reading} | {Binomial(results.Select(r => r.Final.ArUnlearned))} | {Binomial(results.Select(r => r.Under("i")!.HighestAr))} | {Binomial(results.Select(r => r.Under("ii-a")!.HighestAr))} |"
+                $"| {m.Name} | {results[0].Reading} | {Measure.Binomial(results.Select(r => r.Final.ArUnlearned))} | {Measure.Binomial(results.Select(r => r.Under("i")!.HighestAr))} | {Measure.Binomial(results.Select(r => r.Under("ii-a")!.HighestAr))} |"
             );
         }
 
@@ -126,7 +122,9 @@ internal sealed class DigitsBaselinesPage
         foreach (var m in methods)
         {
             var r = Results(m.Label)[0];
-            page.Line($"* {m.Name}, {r.Reading}: {m.Iterations} iterations of batch {m.BatchSize}, lr {Number(m.Rate, "g3")}; {r.Source}");
+            page.Line(
+                $"* {m.Name}, {r.Reading}: {m.Iterations} iterations of batch {m.BatchSize}, lr {Measure.Number(m.Rate, "g3")}; {r.Source}"
+            );
         }
 
         page.Line();
@@ -186,7 +184,7 @@ internal sealed class DigitsBaselinesPage
         var order = published.OrderBy(m => Of(m.Label, attack).Mean).ToList();
         page.Line(
             $"* {attack.Name}, published readings, lowest first: "
-                + string.Join(", ", order.Select(m => $"{m.Name} {Number(100 * Of(m.Label, attack).Mean, "f1")}"))
+                + string.Join(", ", order.Select(m => $"{m.Name} {Measure.Number(100 * Of(m.Label, attack).Mean, "f1")}"))
                 + "."
         );
         if (methods.TrueForAll(m => m.Label != "DiMUM"))
@@ -231,10 +229,10 @@ internal sealed class DigitsBaselinesPage
         var accuracy = Difference("DiMUM", "fine-tune-retain", Accuracy);
         var frechet = Difference("DiMUM", "fine-tune-retain", Frechet);
         var time =
-            Median(Results("DiMUM").Select(r => r.SecondsPerIteration))
-            / Median(Results("fine-tune-retain").Select(r => r.SecondsPerIteration));
+            Measure.Median(Results("DiMUM").Select(r => r.SecondsPerIteration))
+            / Measure.Median(Results("fine-tune-retain").Select(r => r.SecondsPerIteration));
         page.Line(
-            $"* Cost of DiMUM, against fine-tuning on the retain set: retained accuracy {Interval(accuracy, Accuracy)} points, Fréchet {Interval(frechet, Frechet)}, {Number(time, "f1")} times the time an iteration."
+            $"* Cost of DiMUM, against fine-tuning on the retain set: retained accuracy {Interval(accuracy, Accuracy)} points, Fréchet {Interval(frechet, Frechet)}, {Measure.Number(time, "f1")} times the time an iteration."
         );
     }
 
@@ -254,28 +252,9 @@ internal sealed class DigitsBaselinesPage
     private string In() =>
         string.Join("; ", cells.GroupBy(c => c.Seed).Select(g => $"seed {g.Key}: classes {string.Join(", ", g.Select(c => c.Class))}"));
 
-    private static string Interval(CellMean m, Measure measure) =>
-        m.Cells < 2
-            ? Number(measure.Unit * m.Mean, measure.Format)
-            : $"{Number(measure.Unit * m.Mean, measure.Format)} [{Number(measure.Unit * m.Low, measure.Format)}, {Number(measure.Unit * m.High, measure.Format)}]";
+    private static string Interval(CellMean m, Measure measure) => measure.Show(m);
 
-    private static string Binomial(IEnumerable<Measured> rates)
-    {
-        var list = rates.ToList();
-        var (hits, n) = (list.Sum(r => (long)Math.Round(r.Value * r.N)), list.Sum(r => r.N));
-        var (low, high) = AccuracyRate.Interval(hits, n);
-        return $"{Number(100.0 * hits / n, "f1")} [{Number(100 * low, "f1")}, {Number(100 * high, "f1")}] (n = {n})";
-    }
-
-    private static string Mean(IEnumerable<double> values, double unit, string format) => Number(unit * values.Average(), format);
-
-    private static double Median(IEnumerable<double> values)
-    {
-        var sorted = values.Order().ToList();
-        return sorted[sorted.Count / 2];
-    }
+    private static string Mean(IEnumerable<double> values, double unit, string format) => Measure.Number(unit * values.Average(), format);
 
     private static string Or(IReadOnlyList<string> names) => names.Count == 0 ? "none" : string.Join(", ", names);
-
-    private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

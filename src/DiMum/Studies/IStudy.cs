@@ -46,4 +46,39 @@ public sealed record StudyContext(string Folder, IRunObserver Observer, int Work
         if (then != YamlRecord.Write(now))
             throw new UserError($"{CellFile(name)}: a cell of other settings than this study's; give --out a new folder");
     }
+
+    /// <summary>A cell that is a whole run: read back where it is done, run where it is not; null once a stop was asked for.</summary>
+    /// <param name="name">Of the cell.</param>
+    /// <param name="experiment">Its settings.</param>
+    /// <param name="folder">Of the run, under the study's.</param>
+    /// <param name="finished">What is done after a run of it, in the run's folder.</param>
+    internal RunResults? Results(string name, Experiment experiment, string folder, Action<RunResults, string> finished)
+    {
+        if (Read<RunResults>(name) is { } kept)
+        {
+            // Settings that came into the record since then have their defaults.
+            var then = Presets.Bind(kept.ExperimentYaml, CellFile(name), []) with
+            {
+                Workers = experiment.Workers,
+            };
+            Same(name, YamlRecord.Write(then), experiment);
+            return kept;
+        }
+
+        if (Cancel.IsCancellationRequested)
+            return null;
+        try
+        {
+            var where = Path.Combine(Folder, folder);
+            using var run = new Run(experiment with { Workers = Workers }, where, Observer, Cancel);
+            var results = run.All();
+            Keep(name, results);
+            finished(results, where);
+            return results;
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+    }
 }

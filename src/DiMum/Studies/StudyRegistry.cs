@@ -4,7 +4,7 @@ namespace DiMum.Studies;
 public static class StudyRegistry
 {
     public static IReadOnlyList<IStudy> All { get; } =
-    [new DigitsTuning(), new DigitsBaselines(), new Traps.TrapsStudy(), new Mixture.MixtureStudy(), new PrecisionStudy()];
+    [new DigitsTuning(), new DigitsBaselines(), new CanvasMini(), new Traps.TrapsStudy(), new Mixture.MixtureStudy(), new PrecisionStudy()];
 
     /// <exception cref="UserError">No study has that name.</exception>
     public static IStudy Find(string name) =>

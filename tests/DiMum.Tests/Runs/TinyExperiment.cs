@@ -19,6 +19,8 @@ internal static class TinyExperiment
         """;
 
     /// <summary>A run of it in a folder, some settings changed.</summary>
-    public static Run Run(string folder, params string[] settings) =>
-        new(Presets.Bind(Yaml, "tiny", settings), folder, new SilentObserver(), default);
+    public static Run Run(string folder, params string[] settings) => new(Settings(settings), folder, new SilentObserver(), default);
+
+    /// <summary>It, some settings changed.</summary>
+    public static Experiment Settings(params string[] settings) => Presets.Bind(Yaml, "tiny", settings);
 }

@@ -27,7 +27,7 @@ public class CanvasMiniPageTests
         Assert.That(page, Does.Contain("highest AR_a (i), %, lowest first: DiMUM 12.0, SalUn 92.7."));
         Assert.That(page, Does.Contain("higher SalUn (80.7 [")); // 80, 80, 82 points
         Assert.That(page, Does.Contain("lower none; not told apart none."));
-        var other = new CanvasMiniPage([Cell(1, 0.10, 0.90), Cell(2, 0.92, 0.12), Cell(3, 0.5, 0.5)]).Write();
+        var other = new CanvasMiniPage([Cell(1, 0.10, 0.90), Cell(2, 0.92, 0.12), Cell(3, 0.5, 0.6)]).Write();
         Assert.That(other, Does.Contain("higher none; lower none; not told apart SalUn ("));
         var lower = new CanvasMiniPage([Cell(1, 0.90, 0.10), Cell(2, 0.92, 0.12), Cell(3, 0.96, 0.14)]).Write();
         Assert.That(lower, Does.Contain("higher none; lower SalUn (-80.7 ["));

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text;
 using DiMum.Data.MiniCanvas;
 using DiMum.Data.UnlearnCanvas;
+using DiMum.Metrics;
+using DiMum.Nets;
 using DiMum.Runs.Subjects;
 using DiMum.StableDiffusion;
 
@@ -26,7 +28,7 @@ internal static class CanvasPlan
     /// <summary>Lines for <c>--dry-run</c>. Sizes are derived, not measured.</summary>
     public static string Describe(Experiment e)
     {
-        var text = new StringBuilder("# this experiment is planned only: no stage of this version runs it. A user brings\n");
+        var text = new StringBuilder("# never run by us. A user brings\n");
         var styles = CanvasVocabulary.Themes.Count;
         var pictures = (long)styles * CanvasVocabulary.Objects.Count * CanvasFolder.PicturesEach;
         var retained = pictures - (long)CanvasVocabulary.Objects.Count * CanvasFolder.PicturesEach;
@@ -44,6 +46,7 @@ internal static class CanvasPlan
             $"style50_cls.pth, ViT-L/16 of {CanvasVocabulary.Objects.Count} objects, {drive}"
         );
         var weights = Weights(e);
+        static double Sum(IReadOnlyList<Parameter> declared) => declared.Sum(p => p.Count);
         var moments = 8.0 * Latent * Latent * sizeof(float); // mean and log-variance of a picture
         var made = e.Attack.SyntheticImages > 0 ? e.Attack.SyntheticImages : retained;
         var stages = e.Unlearn.Methods.Count * (1 + e.Attack.Assumptions.Count);
@@ -56,6 +59,11 @@ internal static class CanvasPlan
         Size("weights, gradient and Adam", 16.0 * weights);
         Size("a mask (SalUn) or a selection of weights", 4.0 * weights);
         Size("a frozen copy while it is used (ESD)", 8.0 * weights);
+        Size("weights and moments of the inner loop (EraseDiff)", 12.0 * weights);
+        Size("reference gradients and the score (Scissorhands)", 8.0 * weights);
+        Size("autoencoder and text encoder", sizeof(float) * (Sum(AutoencoderKL.Declared(new())) + Sum(ClipTextEncoder.Declared(new()))));
+        Size("two classifiers, ViT-L/16", 2 * sizeof(float) * Sum(VisionTransformer.Declared(new(styles))));
+        Size("pictures, as bytes, and once more the retain set", (pictures + retained) * 3.0 * 512 * 512);
         text.Append(
             CultureInfo.InvariantCulture,
             $"# synthesis: {made:n0} pictures × {e.Sampling.Steps} steps × 2 predictions of 4×{Latent}×{Latent}\n"

@@ -14,14 +14,17 @@ public sealed record CanvasSettings
     /// <summary>The U-Net's attention heads; its widths, blocks and attention are <c>network</c>'s.</summary>
     public int Heads { get; init; } = 4;
 
-    /// <summary>The model: a diffusers folder or a CompVis checkpoint; null trains one in the run.</summary>
+    /// <summary>unlearn-canvas: the model, a diffusers folder or a CompVis checkpoint.</summary>
     public string? Model { get; init; }
 
-    /// <summary>Checkpoint of the 51-way style classifier.</summary>
+    /// <summary>unlearn-canvas: checkpoint of the 51-way style classifier.</summary>
     public string? StyleClassifier { get; init; }
 
-    /// <summary>Checkpoint of the 20-way object classifier.</summary>
+    /// <summary>unlearn-canvas: checkpoint of the 20-way object classifier.</summary>
     public string? ObjectClassifier { get; init; }
+
+    /// <summary>unlearn-canvas: how many pictures of each theme and object are read, the first of them; the last tenth is the test split.</summary>
+    public int Pictures { get; init; } = CanvasFolder.PicturesEach;
 
     /// <summary>k of AR: a style counts as recognised among the classifier's k best guesses.</summary>
     public int TopK { get; init; } = 1;

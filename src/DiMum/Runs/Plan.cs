@@ -16,11 +16,25 @@ public static class Plan
         text.Append(YamlRecord.Write(e)).Append('\n');
         text.Append("# stages\n");
         var attacked = e.Unlearn.Methods.Where(m => e.Attack.Methods.Count == 0 || m.IsIn(e.Attack.Methods)).ToList();
-        Line("classifier", $"{e.Classifier.Iterations:n0} steps");
+        var brought = e.Data.Name == Workbench.UnlearnCanvas;
+        if (e.Data.Name == Workbench.MiniCanvas)
+        {
+            Line("components", $"{e.Canvas.Autoencoder.Iterations:n0} steps of the autoencoder, {e.Canvas.Text.Iterations:n0} of the text encoder");
+            Line("classifier-objects", $"{e.Classifier.Iterations:n0} steps");
+        }
+
+        Line("classifier", brought ? "brought, its accuracy on the test split measured" : $"{e.Classifier.Iterations:n0} steps");
         Line(
             "pretrain",
-            $"{e.Pretrain.Iterations:n0} steps of batch {e.Pretrain.BatchSize}, checkpoint every {e.Pretrain.CheckpointEvery:n0}"
+            brought
+                ? "brought, nothing is trained"
+                : $"{e.Pretrain.Iterations:n0} steps of batch {e.Pretrain.BatchSize}, checkpoint every {e.Pretrain.CheckpointEvery:n0}"
         );
+        if (e.Attack.Assumptions.Contains(Assumption.Synthesised) && e.Unlearn.Methods.Count > 0)
+            Line(
+                "synthesise",
+                e.Attack.SyntheticImages > 0 ? $"{e.Attack.SyntheticImages:n0} images" : "as many images as the retain set has"
+            );
         foreach (var m in e.Unlearn.Methods)
         {
             var method = MethodRegistry.Create(m);
@@ -37,7 +51,7 @@ public static class Plan
                 $"{e.Attack.Iterations:n0} steps ({Share(e.Attack.Iterations, e.Pretrain.Iterations)} of pre-training), AR_a at {e.Attack.EvaluateAt.Count + 1} points"
             );
         var steps =
-            e.Pretrain.Iterations
+            (brought ? 0 : e.Pretrain.Iterations)
             + e.Unlearn.Methods.Sum(m => (long)m.Iterations)
             + (long)attacked.Count * e.Attack.Assumptions.Count * e.Attack.Iterations;
         text.Append(CultureInfo.InvariantCulture, $"# {steps:n0} training iterations in all; {Network(e)}\n");

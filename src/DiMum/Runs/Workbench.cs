@@ -1,5 +1,6 @@
 using DiMum.Data;
 using DiMum.Data.MiniCanvas;
+using DiMum.Data.UnlearnCanvas;
 using DiMum.Diffusion;
 using DiMum.Diffusion.Samplers;
 using DiMum.Nets;
@@ -16,6 +17,7 @@ namespace DiMum.Runs;
 internal sealed class Workbench : IDisposable
 {
     public const string UnlearnCanvas = "unlearn-canvas";
+    public const string MiniCanvas = "mini-canvas";
 
     public Workbench(Experiment experiment)
     {
@@ -25,17 +27,19 @@ internal sealed class Workbench : IDisposable
         NativeHeap.Keep();
         set_num_threads(Threads);
         Schedule = NoiseSchedule.Named[experiment.Diffusion.Schedule](experiment.Diffusion.Steps);
-        if (experiment.Data.Name == UnlearnCanvas)
+        Brought = experiment.Data.Name == UnlearnCanvas ? new(experiment.Canvas) : null;
+        Labels = LabelsOf(experiment.Data.Name);
+        if (Brought?.Config.Scheduler.Schedule is { } trained && trained.Name != Schedule.Name)
             throw new UserError(
-                $"data.name is {UnlearnCanvas}: this version plans that experiment (--dry-run) and has its parts, but no stages that run it; mini-canvas runs"
+                $"canvas.model was trained with {trained.Name} and diffusion says {Schedule.Name}; set diffusion to the model's"
             );
-        using var loaded = DatasetSource.Load(experiment.Data.Name, experiment.Data.Path, experiment.Data.Size);
+        using var loaded = Load(experiment);
         DataHash = $"{ContentHash.Of(loaded.Train)}-{ContentHash.Of(loaded.Test)}";
         (ConditionedTrain, ConditionedTest) = (loaded.Train.To(Device), loaded.Test.To(Device));
-        Objects = IsCanvas ? MiniCanvasSet.Objects.Count : 1;
-        var names = IsCanvas ? MiniCanvasSet.Styles : loaded.Train.ClassNames;
-        Train = IsCanvas ? MiniCanvasSet.ByStyle(ConditionedTrain) : ConditionedTrain;
-        Test = IsCanvas ? MiniCanvasSet.ByStyle(ConditionedTest) : ConditionedTest;
+        Objects = Labels?.Objects.Count ?? 1;
+        var names = Labels?.Styles ?? loaded.Train.ClassNames;
+        Train = Labels?.ByStyle(ConditionedTrain) ?? ConditionedTrain;
+        Test = Labels?.ByStyle(ConditionedTest) ?? ConditionedTest;
         Classes = Classes.Of(experiment.Unlearn, names);
         Retain = Train.Where($"{Train.Name}/retain", label => label != Classes.Unlearned);
         if (Train.Height != Train.Width)
@@ -73,7 +77,16 @@ internal sealed class Workbench : IDisposable
     public int Objects { get; }
 
     /// <summary>Whether the denoiser is a text-conditional latent one.</summary>
-    public bool IsCanvas => Experiment.Data.Name == "mini-canvas";
+    public bool IsCanvas => Labels is not null;
+
+    /// <summary>Styles and objects of a text-conditional model's conditions; null where conditions are classes.</summary>
+    public CanvasLabels? Labels { get; }
+
+    /// <summary>The model's files, where a user brings them instead of training it in the run.</summary>
+    public BroughtModel? Brought { get; }
+
+    /// <summary>The shape of a text-conditional latent network.</summary>
+    public UNet2DConditionConfig LatentNetwork => Brought?.Config.UNet ?? CanvasSubject.NetworkOf(Experiment, Train.Height);
     public Dataset Retain { get; }
     public Generation Generation { get; }
 
@@ -140,7 +153,7 @@ internal sealed class Workbench : IDisposable
     {
         if (IsCanvas)
         {
-            var latent = CanvasSubject.NetworkOf(Experiment, Train.Height);
+            var latent = LatentNetwork;
             return (latent.ToString(), UNet2DConditionModel.Declared(latent));
         }
 
@@ -154,6 +167,26 @@ internal sealed class Workbench : IDisposable
         var unet = NetworkOf(n, classes, Train.Height, Train.Channels);
         return (unet.ToString(), ClassConditionalUNet.Declared(unet));
     }
+
+    private static CanvasLabels? LabelsOf(string data) =>
+        data switch
+        {
+            UnlearnCanvas => CanvasLabels.Released,
+            MiniCanvas => MiniCanvasSet.Labels,
+            _ => null,
+        };
+
+    private static DataSplits Load(Experiment e) =>
+        e.Data.Name == UnlearnCanvas
+            ? CanvasFolder.Splits(
+                e.Data.Path
+                    ?? throw new UserError(
+                        $"data.path is not set: {UnlearnCanvas} needs the data set's folder; get it from {CanvasFolder.Sources}"
+                    ),
+                e.Data.Size ?? CanvasPreparation.Unlearning.Side,
+                e.Canvas.Pictures
+            )
+            : DatasetSource.Load(e.Data.Name, e.Data.Path, e.Data.Size);
 
     public static TrainerSettings Trainer(TrainingSettings s) => new(s.Iterations, new LearningRate(s.Rate, s.Decay, s.Warmup), s.Ema);
 

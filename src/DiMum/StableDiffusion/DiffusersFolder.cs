@@ -14,18 +14,25 @@ internal static class DiffusersFolder
     private static readonly string[] TextFiles = Variants("model", "pytorch_model");
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    public static StableDiffusionPipeline Load(string path, LoadOptions options)
+    /// <summary>Its shapes and schedule.</summary>
+    public static PipelineConfig Config(string path)
     {
         var folder = InputFile.Folder(path, Layout);
         Refuse(folder);
-        JsonConfig Config(string part, string file) => JsonConfig.Read(Path.Combine(folder, part, file), Layout);
+        JsonConfig Part(string part, string file) => JsonConfig.Read(Path.Combine(folder, part, file), Layout);
         var config = new PipelineConfig(
-            DiffusersConfigs.UNet(Config("unet", "config.json")),
-            DiffusersConfigs.Autoencoder(Config("vae", "config.json")),
-            DiffusersConfigs.Text(Config("text_encoder", "config.json")),
-            DiffusersConfigs.Scheduler(Config("scheduler", "scheduler_config.json"))
+            DiffusersConfigs.UNet(Part("unet", "config.json")),
+            DiffusersConfigs.Autoencoder(Part("vae", "config.json")),
+            DiffusersConfigs.Text(Part("text_encoder", "config.json")),
+            DiffusersConfigs.Scheduler(Part("scheduler", "scheduler_config.json"))
         );
         config.Check(folder);
+        return config;
+    }
+
+    public static StableDiffusionPipeline Load(string path, LoadOptions options)
+    {
+        var (folder, config) = (InputFile.Folder(path, Layout), Config(path));
         var tokenizer = TokenizerFolder.Read(Path.Combine(folder, "tokenizer"));
         if (tokenizer.Count > config.Text.VocabularySize)
             throw new UserError(

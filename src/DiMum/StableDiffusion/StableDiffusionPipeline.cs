@@ -60,6 +60,11 @@ public sealed record StableDiffusionPipeline(
     public static StableDiffusionPipeline Load(string path, LoadOptions? options = null) =>
         Directory.Exists(path) ? DiffusersFolder.Load(path, options ?? new()) : CompVisFile.Load(path, options ?? new());
 
+    /// <summary>Shapes and schedule of a model that <see cref="Load"/> would load, its weights unread; v1.5's of a single file, which doesn't say.</summary>
+    /// <exception cref="UserError">A folder of another family, or a damaged configuration.</exception>
+    public static PipelineConfig ConfigOf(string path) =>
+        Directory.Exists(path) ? DiffusersFolder.Config(path) : new LoadOptions().SingleFile;
+
     /// <summary>Writes a diffusers folder; <c>model_index.json</c> comes last, so a folder that has one is whole.</summary>
     /// <param name="folder">Made where it is missing.</param>
     /// <param name="type">Element type of all weights; null keeps <see cref="Types"/>.</param>

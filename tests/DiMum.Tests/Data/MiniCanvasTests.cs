@@ -27,7 +27,9 @@ public class MiniCanvasTests
         for (var label = 0; label < 64; label++)
             Assert.That(
                 some.ClassNames[label],
-                Is.EqualTo($"{MiniCanvasSet.Styles[MiniCanvasSet.StyleOf(label)]} {MiniCanvasSet.Objects[MiniCanvasSet.ObjectOf(label)]}")
+                Is.EqualTo(
+                    $"{MiniCanvasSet.Styles[MiniCanvasSet.Labels.StyleOf(label)]} {MiniCanvasSet.Objects[MiniCanvasSet.Labels.ObjectOf(label)]}"
+                )
             );
     }
 
@@ -35,8 +37,8 @@ public class MiniCanvasTests
     public void Prompts_are_worded_as_in_the_paper_or_as_in_the_released_code()
     {
         var label = MiniCanvasSet.Cells.ToList().IndexOf("Van Gogh Boat");
-        Assert.That(MiniCanvasSet.Prompts(CanvasWording.Paper)[label], Is.EqualTo("An image of Boat in Van Gogh style."));
-        Assert.That(MiniCanvasSet.Prompts(CanvasWording.Released)[label], Is.EqualTo("A Boat image in Van Gogh style."));
+        Assert.That(MiniCanvasSet.Labels.Prompts(CanvasWording.Paper)[label], Is.EqualTo("An image of Boat in Van Gogh style."));
+        Assert.That(MiniCanvasSet.Labels.Prompts(CanvasWording.Released)[label], Is.EqualTo("A Boat image in Van Gogh style."));
     }
 
     [Test]
@@ -103,8 +105,8 @@ public class MiniCanvasTests
     [Test]
     public void Relabelled_by_style_or_by_object_the_images_are_the_same()
     {
-        using var styles = MiniCanvasSet.ByStyle(some);
-        using var objects = MiniCanvasSet.ByObject(some);
+        using var styles = MiniCanvasSet.Labels.ByStyle(some);
+        using var objects = MiniCanvasSet.Labels.ByObject(some);
         Assert.That(styles.LabelArray(), Is.EqualTo(some.LabelArray().Select(l => l / 8)));
         Assert.That(objects.LabelArray(), Is.EqualTo(some.LabelArray().Select(l => l % 8)));
         Assert.That(styles.ClassNames, Is.EqualTo(MiniCanvasSet.Styles));

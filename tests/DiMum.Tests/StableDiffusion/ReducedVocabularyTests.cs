@@ -11,7 +11,12 @@ public class ReducedVocabularyTests
     public void It_splits_the_texts_it_was_made_for_as_the_whole_vocabulary_does()
     {
         var whole = ClipTokenizer.StableDiffusion();
-        string[] texts = [.. MiniCanvasSet.Prompts(CanvasWording.Paper), .. MiniCanvasSet.Prompts(CanvasWording.Released), ""];
+        string[] texts =
+        [
+            .. MiniCanvasSet.Labels.Prompts(CanvasWording.Paper),
+            .. MiniCanvasSet.Labels.Prompts(CanvasWording.Released),
+            "",
+        ];
         var reduced = ReducedVocabulary.Of(whole, texts);
         Assert.That(reduced.Count, Is.InRange(514 + 20, 1000));
         Assert.That(texts.Select(t => Split(reduced, t)), Is.EqualTo(texts.Select(t => Split(whole, t))));

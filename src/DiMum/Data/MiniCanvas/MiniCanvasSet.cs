@@ -31,15 +31,8 @@ public static class MiniCanvasSet
     /// <summary>What each label is called: «Van Gogh House».</summary>
     public static IReadOnlyList<string> Cells { get; } = [.. Styles.SelectMany(s => Objects.Select(o => $"{s} {o}"))];
 
-    /// <summary>Style of a label.</summary>
-    public static int StyleOf(int label) => label / Objects.Count;
-
-    /// <summary>Object of a label.</summary>
-    public static int ObjectOf(int label) => label % Objects.Count;
-
-    /// <summary>The prompts of all labels.</summary>
-    public static IReadOnlyList<string> Prompts(CanvasWording wording = CanvasWording.Paper) =>
-        CanvasVocabulary.Prompts(wording, Styles, Objects);
+    /// <summary>Styles and objects with their labels and prompts.</summary>
+    public static CanvasLabels Labels { get; } = new(Styles, Objects);
 
     /// <summary><c>mini-canvas/train</c> (6,400 images) and <c>mini-canvas/test</c> (1,280), uint8 [N,3,32,32].</summary>
     public static DataSplits Load() => new(Draw("mini-canvas/train", TrainEach, 0), Draw("mini-canvas/test", TestEach, TrainEach));
@@ -62,8 +55,8 @@ public static class MiniCanvasSet
                 Picture.Paint(
                     seed,
                     (long)first * labels + i,
-                    StyleOf(i % labels),
-                    ObjectOf(i % labels),
+                    Labels.StyleOf(i % labels),
+                    Labels.ObjectOf(i % labels),
                     pixels.AsSpan(i * Picture.Bytes, Picture.Bytes)
                 )
         );
@@ -75,10 +68,4 @@ public static class MiniCanvasSet
             Cells
         );
     }
-
-    /// <summary>The same images labelled by style alone.</summary>
-    public static Dataset ByStyle(Dataset data) => data.Relabelled($"{data.Name} by style", StyleOf, Styles);
-
-    /// <summary>The same images labelled by object alone.</summary>
-    public static Dataset ByObject(Dataset data) => data.Relabelled($"{data.Name} by object", ObjectOf, Objects);
 }

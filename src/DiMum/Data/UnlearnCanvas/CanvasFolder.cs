@@ -91,6 +91,23 @@ public sealed class CanvasFolder
         return new(root, pictures);
     }
 
+    /// <summary>
+    /// The first <paramref name="each"/> pictures of every theme and object, the last tenth of them (at least one) as the test split: the release has none.
+    /// </summary>
+    /// <param name="folder">The data set's root.</param>
+    /// <param name="side">Of the prepared pictures, pixels.</param>
+    /// <param name="each">2…20.</param>
+    /// <exception cref="UserError">A theme, an object or a picture is missing or unreadable; the message names it.</exception>
+    public static DataSplits Splits(string folder, int side, int each)
+    {
+        var canvas = Open(folder, numbers: [.. Enumerable.Range(1, each)]);
+        var (preparation, trained) = (CanvasPreparation.Unlearning with { Side = side }, each - Math.Max(1, each / 10));
+        return new(
+            canvas.Load("unlearn-canvas/train", preparation, p => p.Number <= trained),
+            canvas.Load("unlearn-canvas/test", preparation, p => p.Number > trained)
+        );
+    }
+
     /// <summary>The pictures that satisfy a condition, prepared, as a data set labelled theme·20 + object.</summary>
     public Dataset Load(string name, CanvasPreparation preparation, Func<CanvasPicture, bool>? keep = null)
     {

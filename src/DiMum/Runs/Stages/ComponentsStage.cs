@@ -1,6 +1,5 @@
 using System.Globalization;
 using DiMum.Checkpoints;
-using DiMum.Data.MiniCanvas;
 using DiMum.Runs.Subjects;
 using DiMum.StableDiffusion;
 using TorchSharp;
@@ -8,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace DiMum.Runs.Stages;
 
-/// <summary>Trains (or loads) the autoencoder and the text encoder of a miniature latent model. Nothing of them is ever unlearned or attacked.</summary>
+/// <summary>Trains (or loads) the autoencoder and the text encoder of a miniature latent model, or takes those that a user brings. Nothing of them is ever unlearned or attacked.</summary>
 internal sealed class ComponentsStage(StageContext context)
 {
     private const string AutoencoderFile = "autoencoder.safetensors";
@@ -27,6 +26,8 @@ internal sealed class ComponentsStage(StageContext context)
 
     public CanvasComponents Run()
     {
+        if (context.Bench.Brought is { } brought)
+            return brought.Components(context.Bench.Device);
         var (bench, c) = (context.Bench, context.Experiment.Canvas);
         using var generator = bench.Seed.At("components/init").Generator();
         var (a, t) = (c.Autoencoder, c.Text);
@@ -35,7 +36,7 @@ internal sealed class ComponentsStage(StageContext context)
             bench.Device,
             generator
         );
-        var tokenizer = ReducedVocabulary.Of(ClipTokenizer.StableDiffusion(), MiniCanvasSet.Prompts(c.Wording));
+        var tokenizer = ReducedVocabulary.Of(ClipTokenizer.StableDiffusion(), context.Bench.Labels!.Prompts(c.Wording));
         var text = new ClipTextEncoder(new(tokenizer.Count, t.Width, t.Heads, t.Layers, t.Tokens, 4 * t.Width), bench.Device, generator);
         if (stage.Done)
         {
@@ -86,7 +87,7 @@ internal sealed class ComponentsStage(StageContext context)
         var nearest = TextTraining.Train(
             text,
             tokenizer,
-            MiniCanvasSet.Prompts(c.Wording),
+            context.Bench.Labels!.Prompts(c.Wording),
             bench.ConditionedTrain,
             new(t.Iterations, t.BatchSize, t.Rate),
             bench.Seed.At("text-encoder"),

@@ -6,7 +6,8 @@ using DiMum.Unlearning;
 
 namespace DiMum.Runs.Stages;
 
-/// <summary>Pre-training on D (Eq. 4), then its evaluation: two stages, because the second alone depends on what is unlearned.</summary>
+/// <summary>Pre-training on D (Eq. 4), then its evaluation: two stages, because the second alone depends on what is unlearned. Of
+/// a model that a user brings the weights are taken instead.</summary>
 internal sealed class PretrainStage(StageContext context)
 {
     /// <param name="SecondsPerStep">Training alone, without evaluation.</param>
@@ -32,6 +33,14 @@ internal sealed class PretrainStage(StageContext context)
         var stage = context.Keys.Pretrain();
         if (stage.Done)
             return stage;
+
+        if (bench.Brought is { } brought)
+        {
+            context.Observer.Begin(stage.Name, 0, 1);
+            brought.WriteNetwork(stage.Model);
+            context.Complete(stage, new Weights(0), _ => "the weights that canvas.model names");
+            return stage;
+        }
 
         var subject = context.Subject;
         using var model = subject.NewNetwork("pretrain/init");

@@ -1,6 +1,5 @@
 using DiMum.Checkpoints;
 using DiMum.Data;
-using DiMum.Data.MiniCanvas;
 using DiMum.Metrics;
 using DiMum.Runs.Subjects;
 
@@ -93,10 +92,12 @@ internal sealed class StageContext : IDisposable
     {
         if (DatasetSource.LawOf(Experiment.Data.Name) is { } law)
             return TakeBayesRule(law);
-        if (Bench.IsCanvas)
+        if (Bench.Brought is { } brought)
+            return TakeBrought(brought);
+        if (Bench.Labels is { } labels)
         {
-            using var train = MiniCanvasSet.ByObject(Bench.ConditionedTrain);
-            using var test = MiniCanvasSet.ByObject(Bench.ConditionedTest);
+            using var train = labels.ByObject(Bench.ConditionedTrain);
+            using var test = labels.ByObject(Bench.ConditionedTest);
             objects ??= TrainOrLoad(Keys.ObjectClassifier(), train, test).Network;
         }
 
@@ -113,10 +114,29 @@ internal sealed class StageContext : IDisposable
         var identity = ClassifierIdentity(Bench, stage);
         Observer.Begin(stage.Name, 0, Experiment.Classifier.Iterations);
         var network = Classifiers.Train(Bench, stage, train, (step, loss) => Observer.Advance(stage.Name, step, loss), Cancel);
-        var top1 = ClassifierTraining.Accuracy(network, test, identity);
-        var topK = ClassifierTraining.Accuracy(network, test, identity, Experiment.Classifier.TopK);
-        return (network, Complete(stage, new ClassifierResult(identity, top1, topK), Describe));
+        return (network, Complete(stage, Measure(network, test, identity), Describe));
     }
+
+    // The released classifiers; what is kept is their accuracy on the test split.
+    private ClassifierResult TakeBrought(BroughtModel brought)
+    {
+        var stage = Keys.Classifier();
+        var (styles, things) = brought.Classifiers(Bench.Device);
+        objects = things;
+        var identity = $"vit-{stage.Key}";
+        Use(styles, identity);
+        if (stage.Done)
+            return Skip<ClassifierResult>(stage, Describe);
+        Observer.Begin(stage.Name, 0, 1);
+        return Complete(stage, Measure(styles, Bench.Test, identity), Describe);
+    }
+
+    private ClassifierResult Measure(IImageClassifier network, Dataset test, string identity) =>
+        new(
+            identity,
+            ClassifierTraining.Accuracy(network, test, identity),
+            ClassifierTraining.Accuracy(network, test, identity, Experiment.Classifier.TopK)
+        );
 
     // Nothing to train: the data's law is known.
     private ClassifierResult TakeBayesRule(GaussianMixture law)
@@ -125,11 +145,7 @@ internal sealed class StageContext : IDisposable
         var rule = new BayesClassifier(law);
         Use(rule, identity);
         Observer.Begin("classifier", 0, 1);
-        var result = new ClassifierResult(
-            identity,
-            ClassifierTraining.Accuracy(rule, Bench.Test, identity),
-            ClassifierTraining.Accuracy(rule, Bench.Test, identity, Experiment.Classifier.TopK)
-        );
+        var result = Measure(rule, Bench.Test, identity);
         Observer.End("classifier", Describe(result), alreadyDone: false);
         return result;
     }

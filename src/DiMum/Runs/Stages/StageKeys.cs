@@ -13,17 +13,24 @@ internal sealed class StageKeys(Workbench bench, string folder)
 
     private Experiment Experiment => bench.Experiment;
 
-    public StageFolder Classifier() => Stage("classifier", bench.DataHash, classifier, Experiment.Data.Flip, Experiment.Seed);
+    public StageFolder Classifier() =>
+        bench.Brought is { } brought
+            ? Stage("classifier", bench.DataHash, brought.ClassifiersContent)
+            : Stage("classifier", bench.DataHash, classifier, Experiment.Data.Flip, Experiment.Seed);
 
     /// <summary>The classifier of objects, where every style has them.</summary>
     public StageFolder ObjectClassifier() => Stage("classifier-objects", bench.DataHash, classifier, Experiment.Data.Flip, Experiment.Seed);
 
-    /// <summary>Autoencoder and text encoder.</summary>
+    /// <summary>Autoencoder and text encoder; of a model that is brought, where what they make is kept.</summary>
     public StageFolder Components() =>
-        Stage("components", bench.DataHash, $"{Experiment.Canvas.Wording}", Experiment.Canvas.Autoencoder, Experiment.Canvas.Text);
+        bench.Brought is { } brought
+            ? Stage("components", bench.DataHash, $"{Experiment.Canvas.Wording}", brought.Content)
+            : Stage("components", bench.DataHash, $"{Experiment.Canvas.Wording}", Experiment.Canvas.Autoencoder, Experiment.Canvas.Text);
 
     /// <summary>The weights, which know nothing of what will be unlearned: experiments on several classes share them.</summary>
-    public StageFolder Pretrain() =>
+    public StageFolder Pretrain() => bench.Brought is null ? Trained() : Stage("pretrain", Components().Key);
+
+    private StageFolder Trained() =>
         // bf16 by name in the network's place, so that float32 stages of before keep theirs.
         Stage(
             "pretrain",

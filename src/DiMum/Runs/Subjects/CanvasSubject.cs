@@ -1,5 +1,4 @@
 using DiMum.Data;
-using DiMum.Data.MiniCanvas;
 using DiMum.Data.UnlearnCanvas;
 using DiMum.Diffusion;
 using DiMum.Nets;
@@ -26,7 +25,7 @@ internal sealed class CanvasSubject : ISubject
     public CanvasSubject(Workbench bench, CanvasComponents components, string cache)
     {
         (this.bench, this.components) = (bench, components);
-        var texts = MiniCanvasSet.Prompts(bench.Experiment.Canvas.Wording);
+        var texts = bench.Labels!.Prompts(bench.Experiment.Canvas.Wording);
         prompts = PromptTable.Encode(components.Tokenizer, components.Text, texts, cache: cache);
         code = new(components.ScalingFactor);
         Pairs = LatentCode.Encode(components.Autoencoder, bench.ConditionedTrain, cache);
@@ -66,7 +65,7 @@ internal sealed class CanvasSubject : ISubject
     public ITrainableDenoiser NewNetwork(string purpose)
     {
         using var generator = bench.Seed.At(purpose).Generator();
-        return new TextConditionedDenoiser(new(NetworkOf(bench.Experiment, bench.Train.Height), bench.Device, generator), prompts);
+        return new TextConditionedDenoiser(new(bench.LatentNetwork, bench.Device, generator), prompts);
     }
 
     public int Condition(int measuredClass, int n) => (measuredClass * bench.Objects) + (n % bench.Objects);

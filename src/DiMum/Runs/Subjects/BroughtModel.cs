@@ -1,0 +1,92 @@
+using System.Security.Cryptography;
+using System.Text;
+using DiMum.Checkpoints;
+using DiMum.Data;
+using DiMum.Data.UnlearnCanvas;
+using DiMum.Metrics;
+using DiMum.StableDiffusion;
+using static TorchSharp.torch;
+
+namespace DiMum.Runs.Subjects;
+
+/// <summary>The files that a user brings for UnlearnCanvas: a Stable Diffusion model and the two released classifiers.</summary>
+internal sealed class BroughtModel
+{
+    private const string From = "the folder linked from github.com/OPTML-Group/UnlearnCanvas has it";
+    private readonly string model;
+    private readonly string styles;
+    private readonly string objects;
+    private readonly Lazy<string> content;
+
+    /// <exception cref="UserError">A setting is missing or names nothing.</exception>
+    public BroughtModel(CanvasSettings settings)
+    {
+        model = Found("canvas.model", settings.Model, "a diffusers folder or a CompVis checkpoint");
+        styles = Found("canvas.style-classifier", settings.StyleClassifier, "style50.pth");
+        objects = Found("canvas.object-classifier", settings.ObjectClassifier, "style50_cls.pth");
+        content = new(() => ContentOf(model));
+        Config = StableDiffusionPipeline.ConfigOf(model);
+    }
+
+    /// <summary>Shapes, and the schedule that it was trained with.</summary>
+    public PipelineConfig Config { get; }
+
+    /// <summary>What the model's files hold, as a name.</summary>
+    public string Content => content.Value;
+
+    /// <summary>The same of the classifiers.</summary>
+    public string ClassifiersContent =>
+        $"{ContentHash.OfFile(styles, "style classifier")} {ContentHash.OfFile(objects, "object classifier")}";
+
+    /// <summary>The frozen parts; the U-Net is let go.</summary>
+    public CanvasComponents Components(Device device)
+    {
+        var pipeline = Load(device);
+        pipeline.UNet.Dispose();
+        return new(pipeline.Autoencoder, pipeline.TextEncoder, pipeline.Tokenizer, pipeline.Autoencoder.Config.ScalingFactor);
+    }
+
+    /// <summary>Writes the U-Net's weights as a stage keeps them.</summary>
+    public void WriteNetwork(string file)
+    {
+        using var pipeline = Load(CPU);
+        ModelFile.Write(file, pipeline.UNet.Parameters, null, new Dictionary<string, string>());
+    }
+
+    /// <summary>The classifiers of styles and of objects.</summary>
+    public (IImageClassifier Styles, IImageClassifier Objects) Classifiers(Device device)
+    {
+        var labels = CanvasLabels.Released;
+        var first = VisionTransformerClassifier.Load(styles, labels.Styles.Count, "canvas.style-classifier", device);
+        try
+        {
+            return (first, VisionTransformerClassifier.Load(objects, labels.Objects.Count, "canvas.object-classifier", device));
+        }
+        catch
+        {
+            first.Dispose();
+            throw;
+        }
+    }
+
+    private StableDiffusionPipeline Load(Device device) =>
+        StableDiffusionPipeline.Load(model, new LoadOptions { Device = device, Trainable = false });
+
+    private static string Found(string key, string? path, string what) =>
+        path is null ? throw new UserError($"{key} is not set: unlearn-canvas needs {what}; {From}, or see --dry-run")
+        : File.Exists(path) || Directory.Exists(path) ? path
+        : throw new UserError($"{key}: '{path}' is not there; expected {what}; {From}");
+
+    // Of a folder all files with their places, so that another scheduler or tokenizer counts.
+    private static string ContentOf(string path)
+    {
+        if (File.Exists(path))
+            return ContentHash.OfFile(path, "Stable Diffusion checkpoint");
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var file in Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+            hash.AppendData(
+                Encoding.UTF8.GetBytes($"{Path.GetRelativePath(path, file)} {ContentHash.OfFile(file, "Stable Diffusion model")}\n")
+            );
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}

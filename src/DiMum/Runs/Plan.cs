@@ -19,7 +19,10 @@ public static class Plan
         var brought = e.Data.Name == Workbench.UnlearnCanvas;
         if (e.Data.Name == Workbench.MiniCanvas)
         {
-            Line("components", $"{e.Canvas.Autoencoder.Iterations:n0} steps of the autoencoder, {e.Canvas.Text.Iterations:n0} of the text encoder");
+            Line(
+                "components",
+                $"{e.Canvas.Autoencoder.Iterations:n0} steps of the autoencoder, {e.Canvas.Text.Iterations:n0} of the text encoder"
+            );
             Line("classifier-objects", $"{e.Classifier.Iterations:n0} steps");
         }
 

@@ -41,6 +41,10 @@ internal sealed class Workbench : IDisposable
         Train = Labels?.ByStyle(ConditionedTrain) ?? ConditionedTrain;
         Test = Labels?.ByStyle(ConditionedTest) ?? ConditionedTest;
         Classes = Classes.Of(experiment.Unlearn, names);
+        if (experiment.Evaluate.RetainedImages < 2 * Classes.Retained.Count)
+            throw new UserError(
+                $"evaluate.retained-images is {experiment.Evaluate.RetainedImages}; expected at least 2 for each of the {Classes.Retained.Count} retained classes"
+            );
         Retain = Train.Where($"{Train.Name}/retain", label => label != Classes.Unlearned);
         if (Train.Height != Train.Width)
             throw new UserError($"data set {Train.Name}: images are {Train.Width}×{Train.Height}; expected square ones");

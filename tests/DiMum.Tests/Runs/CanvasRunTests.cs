@@ -134,7 +134,7 @@ public class CanvasRunTests
     [TestCase(1)]
     [TestCase(2)]
     [TestCase(5)]
-    public void The_paper_s_style_experiment_is_planned_and_not_run(int thousands)
+    public void The_paper_s_style_experiment_is_planned_and_asks_for_what_a_user_brings(int thousands)
     {
         var experiment = Presets.Load($"unlearncanvas-paper-{thousands}k", []);
         var plan = Plan.Describe(experiment);
@@ -142,11 +142,16 @@ public class CanvasRunTests
         Assert.That(plan, Does.Contain("20,400 pictures of 512×512").And.Contain("compvis.ckpt").And.Contain("style50_cls.pth"));
         Assert.That(plan, Does.Contain("13.8 GB")); // 16 bytes a weight
         Assert.That(plan, Does.Contain("20,000 pictures × 100 steps"));
-        Assert.That(plan, Does.Contain("not set").And.Contain("planned only"));
+        Assert.That(plan, Does.Contain("brought, nothing is trained").And.Contain($"{6000 * thousands + 60_000:n0} training iterations"));
+        Assert.That(plan, Does.Contain("not set").And.Contain("never run by us"));
         Assert.That(experiment.Unlearn.Methods.Select(m => m.Iterations), Is.All.EqualTo(1000 * thousands));
         Assert.That(experiment.Unlearn.Methods, Has.Count.EqualTo(6));
         using var folder = new TempFolder();
-        Refusal.Of(() => _ = new Run(experiment, folder.Root, new SilentObserver(), CancellationToken.None), "unlearn-canvas", "--dry-run");
+        Refusal.Of(
+            () => _ = new Run(experiment, folder.Root, new SilentObserver(), CancellationToken.None),
+            "canvas.model is not set",
+            "--dry-run"
+        );
     }
 
     private static RunResults All(Experiment experiment, string folder)

@@ -58,7 +58,7 @@ internal static class RunImages
                 var stage = keys.Classifier();
                 if (!stage.Done)
                     throw NotDone(folder, stage);
-                var classifier = Classifiers.Load(bench, stage, bench.Train);
+                var classifier = bench.Brought?.StyleClassifier(bench.Device) ?? Classifiers.Load(bench, stage, bench.Train);
                 return (IFeatureNetwork)
                     new ClassifierNetwork(
                         classifier,

@@ -52,6 +52,9 @@ public class UnlearnCanvasRunTests
         Assert.That(results.Classifier.TestAccuracy.N, Is.EqualTo(1020), "every second picture is the test split");
         Assert.That(results.Methods.Select(m => m.Name), Is.EqualTo(new[] { "ESD", "DiMUM" }));
         Assert.That(results.Methods.SelectMany(m => m.Attacks).Select(a => a.Assumption), Is.All.EqualTo("ii-b"));
+        var (answers, _) = ImageSetEvaluation.Run(new(folder.Root, folder.Root) { Classifier = folder.Root, Model = "DiMUM" }, CPU);
+        Assert.That(answers.Single().Identity, Does.Contain("vit-"));
+        Assert.That(answers.Single().Numbers, Is.Not.Empty);
         using var model = SafetensorsFile.Open(
             Directory.GetFiles(folder["stages"], "model.safetensors", SearchOption.AllDirectories).Single(f => f.Contains("pretrain"))
         );

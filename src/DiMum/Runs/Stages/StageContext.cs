@@ -79,7 +79,9 @@ internal sealed class StageContext : IDisposable
 
     /// <summary>How numbers name the classifier.</summary>
     public static string ClassifierIdentity(Workbench bench, StageFolder stage) =>
-        bench.Experiment.Classifier.Kind == ClassifierKind.Resnet34 ? $"classifier-resnet34-{stage.Key}" : $"classifier-{stage.Key}";
+        bench.Brought is not null ? $"vit-{stage.Key}"
+        : bench.Experiment.Classifier.Kind == ClassifierKind.Resnet34 ? $"classifier-resnet34-{stage.Key}"
+        : $"classifier-{stage.Key}";
 
     public void Dispose()
     {
@@ -121,9 +123,9 @@ internal sealed class StageContext : IDisposable
     private ClassifierResult TakeBrought(BroughtModel brought)
     {
         var stage = Keys.Classifier();
-        var (styles, things) = brought.Classifiers(Bench.Device);
-        objects = things;
-        var identity = $"vit-{stage.Key}";
+        var identity = ClassifierIdentity(Bench, stage);
+        objects = brought.ObjectClassifier(Bench.Device);
+        var styles = brought.StyleClassifier(Bench.Device);
         Use(styles, identity);
         if (stage.Done)
             return Skip<ClassifierResult>(stage, Describe);

@@ -53,21 +53,13 @@ internal sealed class BroughtModel
         ModelFile.Write(file, pipeline.UNet.Parameters, null, new Dictionary<string, string>());
     }
 
-    /// <summary>The classifiers of styles and of objects.</summary>
-    public (IImageClassifier Styles, IImageClassifier Objects) Classifiers(Device device)
-    {
-        var labels = CanvasLabels.Released;
-        var first = VisionTransformerClassifier.Load(styles, labels.Styles.Count, "canvas.style-classifier", device);
-        try
-        {
-            return (first, VisionTransformerClassifier.Load(objects, labels.Objects.Count, "canvas.object-classifier", device));
-        }
-        catch
-        {
-            first.Dispose();
-            throw;
-        }
-    }
+    /// <summary>The classifier of styles.</summary>
+    public IImageClassifier StyleClassifier(Device device) =>
+        VisionTransformerClassifier.Load(styles, CanvasLabels.Released.Styles.Count, "canvas.style-classifier", device);
+
+    /// <summary>The classifier of objects.</summary>
+    public IImageClassifier ObjectClassifier(Device device) =>
+        VisionTransformerClassifier.Load(objects, CanvasLabels.Released.Objects.Count, "canvas.object-classifier", device);
 
     private StableDiffusionPipeline Load(Device device) =>
         StableDiffusionPipeline.Load(model, new LoadOptions { Device = device, Trainable = false });

@@ -5,6 +5,7 @@ using DiMum.Diffusion;
 using DiMum.Metrics;
 using DiMum.Nets;
 using DiMum.Runs;
+using DiMum.StableDiffusion;
 using DiMum.Tests.Data;
 using DiMum.Tests.StableDiffusion;
 using NUnit.Framework;
@@ -90,6 +91,29 @@ public class UnlearnCanvasRunTests
         Assert.That(Directory.GetDirectories(folder["stages"], "pretrain-*"), Has.Length.EqualTo(2));
         Assert.That(Directory.GetDirectories(folder["stages"], "evaluate-pretrained-*"), Has.Length.EqualTo(2));
         Assert.That(Directory.GetDirectories(folder["stages"], "classifier-*"), Has.Length.EqualTo(1));
+    }
+
+    [Test]
+    public void A_checkpoint_with_CompVis_names_is_measured_as_the_same_weights_with_diffusers_names_are()
+    {
+        using var folder = new TempFolder();
+        using var scope = NewDisposeScope();
+        using var pipeline = TinyPipeline.Make();
+        var unet = pipeline.UNet;
+        Tensor Of(Parameter p) => unet.Parameters.Slice(unet.Parameters.Values, p.Name);
+        Safetensors.Write(folder["own.safetensors"], unet.Parameters.Entries.ToDictionary(p => p.Name, Of));
+        Safetensors.Write(
+            folder["released.safetensors"],
+            unet.Parameters.Entries.ToDictionary(p => CompVisNames.UNetPrefix + CompVisNames.UNet(p.Name, unet.Config), Of)
+        );
+        Safetensors.Write(folder["none.safetensors"], new Dictionary<string, Tensor> { ["weight"] = zeros(3) });
+        using var run = new Run(Experiment(e => e), folder.Root, new SilentObserver(), default);
+        var (own, released) = (run.EvaluateCheckpoint(folder["own.safetensors"]), run.EvaluateCheckpoint(folder["released.safetensors"]));
+        Assert.That(
+            (released.ArUnlearned.Value, released.RetainedAccuracy!.Value, released.Frechet!.Value),
+            Is.EqualTo((own.ArUnlearned.Value, own.RetainedAccuracy!.Value, own.Frechet!.Value))
+        );
+        Refusal.Of(() => run.EvaluateCheckpoint(folder["none.safetensors"]), folder["none.safetensors"], "which the U-Net needs");
     }
 
     [Test]

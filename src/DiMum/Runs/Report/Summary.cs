@@ -1,3 +1,4 @@
+using DiMum.Data.UnlearnCanvas;
 using DiMum.Metrics;
 
 namespace DiMum.Runs.Report;
@@ -164,7 +165,15 @@ internal static class Summary
         {
             yield return $"The highest of several measured steps leans upwards by chance; its interval is {Labels.IntervalOfHighest(run)}.";
         }
-        if (run.PretrainSteps < PaperNumbers.PretrainSteps)
+        if (StyleTables.Suit(run))
+        {
+            if (run.ClassNames.Count < CanvasLabels.Released.Styles.Count)
+            {
+                yield return $"This is a miniature: a small network trained from nothing for {Numbers.Count(run.PretrainSteps)} steps on drawn "
+                    + "pictures, where the paper took Stable Diffusion v1.5 fine-tuned on UnlearnCanvas. It settles nothing about full scale.";
+            }
+        }
+        else if (run.PretrainSteps < PaperNumbers.PretrainSteps)
         {
             yield return $"This is a miniature: {Numbers.Count(run.PretrainSteps)} pre-training steps where the paper took "
                 + $"{Numbers.Count(PaperNumbers.PretrainSteps)}. It shows how the methods behave here and settles nothing about full "

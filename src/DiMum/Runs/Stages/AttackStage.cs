@@ -1,5 +1,4 @@
 using DiMum.Attacks;
-using DiMum.Checkpoints;
 using DiMum.Data;
 using DiMum.Metrics;
 using DiMum.Optimization;
@@ -25,7 +24,7 @@ internal sealed class AttackStage(StageContext context, PretrainStage pretrain)
         var purpose = "attack/" + DiMRA.Label(assumption);
         using var auxiliary = Auxiliary(assumption);
         using var model = subject.NewNetwork("attack/init");
-        ModelFile.Read(modelFile, model.Parameters);
+        subject.Read(modelFile, model);
         var pairing = Pairing.Auxiliary(auxiliary, subject.Unlearned);
         using var rule = DiMRA.Rule(model, bench.Schedule, bench.Batches(purpose, a.BatchSize, subject.Code), pairing, a.Clip);
         var trained = context.Train(

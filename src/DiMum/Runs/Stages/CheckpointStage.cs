@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using DiMum.Checkpoints;
 using DiMum.Data;
 using DiMum.Nets;
 using TorchSharp;
@@ -14,7 +13,7 @@ internal sealed class CheckpointStage(StageContext context)
     public (string Name, string Key, Evaluation Evaluation) Evaluate(string path)
     {
         using var model = context.Subject.NewNetwork("checkpoint/init");
-        ModelFile.Read(path, model.Parameters);
+        context.Subject.Read(path, model);
         var (name, key) = (NameOf(path), KeyOf(model.Parameters));
         var stage = context.Keys.Evaluate(name, key);
         if (stage.Done)
@@ -28,7 +27,7 @@ internal sealed class CheckpointStage(StageContext context)
     {
         var bench = context.Bench;
         using var model = context.Subject.NewNetwork("checkpoint/init");
-        ModelFile.Read(path, model.Parameters);
+        context.Subject.Read(path, model);
         int[] chosen =
             classes == "all"
                 ? [.. Enumerable.Range(0, bench.Classes.Names.Count)]

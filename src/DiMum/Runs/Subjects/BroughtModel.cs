@@ -46,6 +46,18 @@ internal sealed class BroughtModel
         return new(pipeline.Autoencoder, pipeline.TextEncoder, pipeline.Tokenizer, pipeline.Autoencoder.Config.ScalingFactor);
     }
 
+    /// <summary>Reads a U-Net from a file of its own or a whole model in one file: a stage's, diffusers', a released unlearned checkpoint's.</summary>
+    public static void ReadNetwork(string path, UNet2DConditionModel network)
+    {
+        using var weights = WeightsFile.Open(path);
+        WeightsFile.Fill(
+            weights,
+            network.Parameters,
+            p => [p.Name, CompVisNames.UNetPrefix + CompVisNames.UNet(p.Name, network.Config)],
+            "U-Net"
+        );
+    }
+
     /// <summary>Writes the U-Net's weights as a stage keeps them.</summary>
     public void WriteNetwork(string file)
     {

@@ -1,3 +1,4 @@
+using DiMum.Checkpoints;
 using DiMum.Data;
 using DiMum.Data.UnlearnCanvas;
 using DiMum.Diffusion;
@@ -66,6 +67,15 @@ internal sealed class CanvasSubject : ISubject
     {
         using var generator = bench.Seed.At(purpose).Generator();
         return new TextConditionedDenoiser(new(bench.LatentNetwork, bench.Device, generator), prompts);
+    }
+
+    // Of a brought model also the CompVis names of the released checkpoints.
+    public void Read(string path, ITrainableDenoiser network)
+    {
+        if (bench.Brought is null)
+            ModelFile.Read(path, network.Parameters);
+        else
+            BroughtModel.ReadNetwork(path, ((TextConditionedDenoiser)network).UNet);
     }
 
     public int Condition(int measuredClass, int n) => (measuredClass * bench.Objects) + (n % bench.Objects);

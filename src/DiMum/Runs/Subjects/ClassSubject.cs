@@ -1,3 +1,4 @@
+using DiMum.Checkpoints;
 using DiMum.Data;
 using DiMum.Diffusion;
 using DiMum.Nets;
@@ -16,6 +17,8 @@ internal sealed class ClassSubject(Workbench bench) : ISubject
     public IReadOnlySet<int> Unlearned => bench.Classes.UnlearnedSet;
 
     public ITrainableDenoiser NewNetwork(string purpose) => bench.NewClassNetwork(purpose);
+
+    public void Read(string path, ITrainableDenoiser network) => ModelFile.Read(path, network.Parameters);
 
     public int Condition(int measuredClass, int n) => measuredClass;
 

@@ -32,6 +32,10 @@ internal interface ISubject : IDisposable
     /// <summary>A fresh network; its first weights depend on the run seed and <paramref name="purpose"/>.</summary>
     ITrainableDenoiser NewNetwork(string purpose);
 
+    /// <summary>Fills a network of <see cref="NewNetwork"/> from any checkpoint of it.</summary>
+    /// <exception cref="UserError">A tensor is missing or has another shape; the message names it.</exception>
+    void Read(string path, ITrainableDenoiser network);
+
     /// <summary>The condition that the n-th image of a class is asked by, n from 0.</summary>
     int Condition(int measuredClass, int n);
 

@@ -9,7 +9,7 @@ internal sealed record PickleTuple(object?[] Items);
 /// <summary>A module's member by name. It is only ever compared with known names; nothing is imported or called.</summary>
 internal sealed record PickleGlobal(string Name);
 
-/// <summary>What was made by a member that the reader was told to pass over.</summary>
+/// <summary>What was made by a member that is passed over: its name, and nothing of its arguments or state.</summary>
 internal sealed record PickleOpaque(string Name);
 
 /// <summary>

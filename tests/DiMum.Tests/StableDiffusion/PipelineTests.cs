@@ -182,15 +182,16 @@ public class PipelineTests
         return result;
     }
 
-    // As torch.save writes it; with the trainer's own object beside the weights where they are in a state_dict.
+    // As torch.save writes it; with the trainer's own objects and NumPy's numbers beside the weights where they are in a state_dict.
     private static byte[] Pickled(Dictionary<string, Tensor> tensors, bool inStateDict = false)
     {
         var storages = new List<(string, byte[])>();
         var writer = PickleWriter.Start().Op('}');
         if (inStateDict)
         {
-            writer.Text("global_step").Number(6999).Op('s').Text("callbacks");
-            writer.Op('}').Global("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint").Number(1).Op('s').Op('s');
+            writer.Text("global_step").NumpyNumber().Op('s').Text("epoch").Number(3).Op('s').Text("callbacks");
+            writer.Op('}').Global("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint");
+            writer.Op('}').Text("best_model_score").NumpyNumber("numpy._core").Op('s').Op('s').Op('s');
             writer.Text("state_dict").Op('}');
         }
 

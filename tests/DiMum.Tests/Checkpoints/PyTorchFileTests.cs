@@ -199,4 +199,42 @@ public class PyTorchFileTests
         var pickle = PickleWriter.Start().Op(']').Raw((byte)'q', 0).Raw((byte)'h', 0).Op('a').Op('.').Bytes;
         Refusal.Of(() => PyTorchFile.Open(folder.Write("self.pth", PickleWriter.Zip(pickle))), "nested too deep");
     }
+
+    [Test]
+    public void Lists_that_hold_one_another_many_times_are_refused_at_once()
+    {
+        using var folder = new TempFolder();
+        var pickle = PickleWriter.Start().Op(']').Raw((byte)'q', 0);
+        for (byte level = 1; level <= 30; level++)
+        {
+            pickle.Op(']').Op('(');
+            for (var i = 0; i < 10; i++)
+                pickle.Raw((byte)'h', (byte)(level - 1));
+            pickle.Op('e').Raw((byte)'q', level);
+        }
+
+        RefusedAtOnce(folder.Write("fan.pth", PickleWriter.Zip(pickle.Op('.').Bytes)), "fan.pth", "entries");
+    }
+
+    [Test]
+    public void Names_longer_than_any_tensor_s_are_refused_at_once()
+    {
+        using var folder = new TempFolder();
+        var nested = PickleWriter.Start().Text(new string('b', 999)).Raw((byte)'q', 0).Op(']').Raw((byte)'q', 1);
+        for (var level = 0; level < 4; level++)
+            nested.Op('}').Raw((byte)'h', 0, (byte)'h', 1).Op('s').Raw((byte)'q', 1);
+        RefusedAtOnce(folder.Write("deep.pth", PickleWriter.Zip(nested.Op('.').Bytes)), "deep.pth", "characters");
+
+        var pickle = PickleWriter.Start().Text(new string('a', 1 << 22)).Raw((byte)'q', 0).Op(']').Op('(');
+        for (var i = 0; i < 100_000; i++)
+            pickle.Op('}').Raw((byte)'h', 0).Op(']').Op('s');
+        RefusedAtOnce(folder.Write("name.pth", PickleWriter.Zip(pickle.Op('e').Op('.').Bytes)), "name.pth", "characters");
+    }
+
+    private static void RefusedAtOnce(string path, params string[] parts)
+    {
+        var open = Task.Run(() => PyTorchFile.Open(path));
+        Assert.That(Task.WaitAny([open], TimeSpan.FromSeconds(20)), Is.Zero, "it goes on and on");
+        Refusal.Of(() => open.GetAwaiter().GetResult(), parts);
+    }
 }

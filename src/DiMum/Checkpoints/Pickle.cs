@@ -9,7 +9,7 @@ internal sealed record PickleTuple(object?[] Items);
 /// <summary>A module's member by name. It is only ever compared with known names; nothing is imported or called.</summary>
 internal sealed record PickleGlobal(string Name);
 
-/// <summary>What was made by a member that the reader was told to pass over.</summary>
+/// <summary>What was made by a member that is passed over: its name, and nothing of its arguments or state.</summary>
 internal sealed record PickleOpaque(string Name);
 
 /// <summary>
@@ -19,6 +19,9 @@ internal sealed record PickleOpaque(string Name);
 /// </summary>
 internal sealed class Pickle(Stream stream, Func<string, Exception> bad)
 {
+    /// <summary>Of a dictionary's key: one text may be the key of many, and is hashed for each.</summary>
+    public const int LongestKey = 1000;
+
     private const int LongestText = 1 << 24;
     private readonly List<object?> stack = [];
     private readonly Stack<int> marks = [];
@@ -219,7 +222,12 @@ internal sealed class Pickle(Stream stream, Func<string, Exception> bad)
     }
 
     private object Key(object? key) =>
-        key is string or long or bool or double or PickleGlobal ? key : throw bad("its pickle has a key that is no text and no number");
+        key switch
+        {
+            string { Length: > LongestKey } text => throw bad($"its pickle has a key of {text.Length:N0} characters"),
+            string or long or bool or double or PickleGlobal => key,
+            _ => throw bad("its pickle has a key that is no text and no number"),
+        };
 
     private List<object?> List() => Top() as List<object?> ?? throw bad("its pickle appends to what is no list");
 

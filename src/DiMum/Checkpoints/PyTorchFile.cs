@@ -15,10 +15,12 @@ public sealed class PyTorchFile : IWeights
     internal const string Expected = "a PyTorch weights file (.pth, .pt, .ckpt)";
     private const int Deepest = 32;
     private const int MostTensors = 1_000_000;
+    private const int MostEntries = 4_000_000;
 
     private readonly IStorages storages;
     private readonly string path;
     private long read;
+    private int entries; // a container that many others hold counts each time: a small file may describe more than can ever be walked
     private Dictionary<string, StoredInfo>? infos;
 
     private PyTorchFile(string path, IStorages storages, object? root)
@@ -154,22 +156,32 @@ public sealed class PyTorchFile : IWeights
     {
         if (depth > Deepest || into.Count > MostTensors)
             throw new UserError($"{path}: refused: its containers are nested too deep or hold more than {MostTensors:N0} tensors");
-        string Under(object key) => name.Length == 0 ? $"{key}" : $"{name}.{key}";
-        switch (node)
+        if (node is StoredTensor tensor && !into.TryAdd(name, tensor))
+            throw new UserError($"{path}: refused: it names tensor '{name}' twice");
+        foreach (var (key, value) in Entries(node))
         {
-            case StoredTensor tensor:
-                if (!into.TryAdd(name, tensor))
-                    throw new UserError($"{path}: refused: it names tensor '{name}' twice");
-                break;
-            case Dictionary<object, object?> dictionary:
-                foreach (var (key, value) in dictionary)
-                    Collect(value, Under(key), depth + 1, into);
-                break;
-            case List<object?> or PickleTuple:
-                IReadOnlyList<object?> items = node is PickleTuple tuple ? tuple.Items : (List<object?>)node;
-                for (var i = 0; i < items.Count; i++)
-                    Collect(items[i], Under(i), depth + 1, into);
-                break;
+            if (++entries > MostEntries)
+                throw new UserError(
+                    $"{path}: refused: its containers hold more than {MostEntries:N0} entries, one held twice counted twice"
+                );
+            if (value is StoredTensor or Dictionary<object, object?> or List<object?> or PickleTuple)
+                Collect(value, Under(name, key), depth + 1, into);
         }
     }
+
+    private string Under(string name, object key)
+    {
+        if (name.Length > Pickle.LongestKey)
+            throw new UserError($"{path}: refused: the name of an entry is of more than {Pickle.LongestKey:N0} characters");
+        return name.Length == 0 ? $"{key}" : $"{name}.{key}";
+    }
+
+    private static IEnumerable<(object Key, object? Value)> Entries(object? node) =>
+        node switch
+        {
+            Dictionary<object, object?> dictionary => dictionary.Select(entry => (entry.Key, entry.Value)),
+            List<object?> list => list.Select((item, i) => ((object)i, item)),
+            PickleTuple tuple => tuple.Items.Select((item, i) => ((object)i, item)),
+            _ => [],
+        };
 }

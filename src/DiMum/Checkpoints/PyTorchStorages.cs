@@ -42,6 +42,16 @@ internal sealed class Unpickling(IReadOnlyList<string> passOver, Func<string, Ex
         "torch.Size",
     ];
 
+    // What a number of NumPy is pickled by (a step count, a best score beside the weights). What they make is opaque: it holds nothing, and no
+    // tensor is made of it.
+    private static readonly HashSet<string> Inert =
+    [
+        "numpy.core.multiarray.scalar",
+        "numpy._core.multiarray.scalar",
+        "numpy.dtype",
+        "_codecs.encode",
+    ];
+
     public Func<string, Exception> Bad => bad;
 
     /// <summary>A reader of pickles over a stream; <paramref name="seen"/> learns of every storage that is named.</summary>
@@ -53,7 +63,7 @@ internal sealed class Unpickling(IReadOnlyList<string> passOver, Func<string, Ex
             Persistent = id => Storage(id, seen),
         };
 
-    private bool Passed(string name) => passOver.Any(p => name.StartsWith(p, StringComparison.Ordinal));
+    private bool Passed(string name) => Inert.Contains(name) || passOver.Any(p => name.StartsWith(p, StringComparison.Ordinal));
 
     private object? Make(string name, object?[] arguments) =>
         (name, arguments) switch

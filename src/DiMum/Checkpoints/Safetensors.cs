@@ -30,7 +30,7 @@ public static class Safetensors
     public static void Write(string path, IReadOnlyList<WrittenTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null) =>
         AtomicFile.Write(path, stream => WriteTo(stream, tensors, metadata ?? new Dictionary<string, string>()));
 
-    /// <summary>Reads all tensors (on CPU; the caller owns them) and the metadata.</summary>
+    /// <summary>Reads all tensors (on CPU; the caller owns them, no dispose scope does) and the metadata.</summary>
     /// <exception cref="UserError">The file is missing, truncated or malformed; the message names it and what was expected.</exception>
     public static (Dictionary<string, Tensor> Tensors, Dictionary<string, string> Metadata) Read(string path)
     {

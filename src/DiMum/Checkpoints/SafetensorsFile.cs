@@ -71,13 +71,16 @@ public sealed class SafetensorsFile : IWeights
         }
     }
 
-    /// <summary>A tensor on CPU as stored; the caller owns it.</summary>
-    public Tensor Read(string name)
+    /// <summary>A tensor on CPU as stored; the caller owns it, no dispose scope does.</summary>
+    public Tensor Read(string name) => ReadInScope(name).DetachFromDisposeScope();
+
+    /// <summary>A tensor on CPU as stored, of the caller's dispose scope like one that is computed.</summary>
+    public Tensor ReadInScope(string name)
     {
         var info = stored[name];
         var result = empty([.. info.Shape], info.Type);
         Fill(name, result);
-        return result.DetachFromDisposeScope();
+        return result;
     }
 
     /// <inheritdoc/>

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace DiMum.Checkpoints;
 
-/// <summary>A set of weights files with an index (<c>….safetensors.index.json</c>, <c>….bin.index.json</c>) that says which tensor lies in which.</summary>
+/// <summary>
+/// A set of weights files with an index (<c>….safetensors.index.json</c>, <c>….bin.index.json</c>, of a variant <c>….index.fp16.json</c>) that says
+/// which tensor lies in which.
+/// </summary>
 public sealed class ShardedWeights : IWeights
 {
     private readonly Dictionary<string, IWeights> files = [];
@@ -19,6 +22,10 @@ public sealed class ShardedWeights : IWeights
 
     /// <inheritdoc/>
     public IReadOnlyDictionary<string, StoredInfo> Stored => stored;
+
+    /// <summary>Whether a file's name is that of an index.</summary>
+    public static bool IsIndex(string path) =>
+        path.EndsWith(".json", StringComparison.Ordinal) && Path.GetFileName(path).Contains(".index.", StringComparison.Ordinal);
 
     /// <summary>Opens the index and every file it names, which lie beside it.</summary>
     /// <exception cref="UserError">The index is malformed, a file is missing or damaged, or lacks a tensor it should have.</exception>

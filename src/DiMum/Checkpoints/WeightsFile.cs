@@ -15,7 +15,7 @@ public static class WeightsFile
     /// <summary>Opens safetensors, a PyTorch file, or the index of a set of either; told apart by content.</summary>
     /// <exception cref="UserError">It is none of these, or is damaged.</exception>
     public static IWeights Open(string path) =>
-        path.EndsWith(".index.json", StringComparison.Ordinal) ? ShardedWeights.Open(path)
+        ShardedWeights.IsIndex(path) ? ShardedWeights.Open(path)
         : path.EndsWith(".safetensors", StringComparison.Ordinal) || PyTorchFile.IsSafetensors(path) ? SafetensorsFile.Open(path)
         : PyTorchFile.Open(path, PassedOver);
 

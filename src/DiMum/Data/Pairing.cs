@@ -6,7 +6,8 @@ namespace DiMum.Data;
 
 /// <summary>
 /// A seeded source of pairs (x₀, c): the first-class object of this project. Train D, Forget D_u, Retain D_r, Auxiliary D_a and
-/// Memorization D_m are five pairings, and Eqs. (4), (7), (8) and (10) are one loss on them.
+/// Memorization D_m are five pairings, and Eqs. (4), (7), (8) and (10) are one loss on them. The tensors are the data set's, which must outlive it: a
+/// pairing owns none, so there is nothing to dispose of.
 /// </summary>
 public sealed class Pairing
 {
@@ -14,12 +15,21 @@ public sealed class Pairing
     private readonly Tensor conditions; // [M,…]
     private readonly long[] imageIndex;
     private readonly long[]? conditionIndex; // null: the image's own condition
+    private readonly long[]? relabelled; // in place of conditions, by image
 
-    private Pairing(string name, Tensor images, Tensor conditions, long[] imageIndex, long[]? conditionIndex)
+    private Pairing(
+        string name,
+        Tensor images,
+        Tensor conditions,
+        long[] imageIndex,
+        long[]? conditionIndex = null,
+        long[]? relabelled = null
+    )
     {
         if (imageIndex.Length == 0 || conditionIndex is { Length: 0 })
             throw new UserError($"the {name} set is empty: check the unlearned class, the alternative and the data");
-        (Name, this.images, this.conditions, this.imageIndex, this.conditionIndex) = (name, images, conditions, imageIndex, conditionIndex);
+        (Name, this.images, this.conditions, this.imageIndex) = (name, images, conditions, imageIndex);
+        (this.conditionIndex, this.relabelled) = (conditionIndex, relabelled);
     }
 
     /// <summary>train, forget, retain, auxiliary or memorization; also the purpose under which its draws are seeded.</summary>
@@ -65,18 +75,12 @@ public sealed class Pairing
     public static Pairing Relabelled(string name, Dataset data, IReadOnlyDictionary<int, int> conditionOf)
     {
         var conditions = data.LabelArray().Select(label => conditionOf.TryGetValue((int)label, out var c) ? (long)c : label).ToArray();
-        return new(
-            name,
-            data.Images,
-            tensor(conditions, ScalarType.Int64, data.Labels.device).DetachFromDisposeScope(),
-            Indices(data, conditionOf.ContainsKey),
-            null
-        );
+        return new(name, data.Images, data.Labels, Indices(data, conditionOf.ContainsKey), relabelled: conditions);
     }
 
     /// <summary>Any images under their own conditions, for sources that are not a <see cref="Dataset"/>.</summary>
     public static Pairing Of(string name, Tensor images, Tensor conditions) =>
-        new(name, images, conditions, [.. Enumerable.Range(0, (int)images.shape[0]).Select(i => (long)i)], null);
+        new(name, images, conditions, [.. Enumerable.Range(0, (int)images.shape[0]).Select(i => (long)i)]);
 
     /// <summary>An endless, shuffled, seeded reading of this pairing.</summary>
     public PairReader Read(Seed seed) => new(this, seed);
@@ -84,17 +88,18 @@ public sealed class Pairing
     internal (Tensor Images, Tensor Conditions) Gather(long[] places, long[]? conditionPlaces)
     {
         using var scope = NewDisposeScope();
-        var image = tensor(places.Select(p => imageIndex[p]).ToArray(), ScalarType.Int64, images.device);
-        var own = conditionIndex is null
-            ? image
-            : tensor(conditionPlaces!.Select(p => conditionIndex[p]).ToArray(), ScalarType.Int64, images.device);
-        return (images.index_select(0, image).MoveToOuterDisposeScope(), conditions.index_select(0, own).MoveToOuterDisposeScope());
+        Tensor Numbers(IEnumerable<long> values) => tensor(values.ToArray(), ScalarType.Int64, images.device);
+        var image = Numbers(places.Select(p => imageIndex[p]));
+        var condition =
+            relabelled is not null ? Numbers(places.Select(p => relabelled[imageIndex[p]]))
+            : conditionIndex is null ? conditions.index_select(0, image)
+            : conditions.index_select(0, Numbers(conditionPlaces!.Select(p => conditionIndex[p])));
+        return (images.index_select(0, image).MoveToOuterDisposeScope(), condition.MoveToOuterDisposeScope());
     }
 
     internal int? ConditionCount => conditionIndex?.Length;
 
-    private static Pairing Own(string name, Dataset data, Func<int, bool> keep) =>
-        new(name, data.Images, data.Labels, Indices(data, keep), null);
+    private static Pairing Own(string name, Dataset data, Func<int, bool> keep) => new(name, data.Images, data.Labels, Indices(data, keep));
 
     private static long[] Indices(Dataset data, Func<int, bool> keep)
     {

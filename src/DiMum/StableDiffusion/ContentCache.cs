@@ -11,7 +11,7 @@ internal static class ContentCache
 {
     private const string Entry = "values";
 
-    /// <summary>The tensor kept under <paramref name="key"/>, or made and kept; made anew where there is no folder.</summary>
+    /// <summary>The tensor kept under <paramref name="key"/>, or made and kept; made anew where there is no folder. Of the caller's dispose scope either way.</summary>
     public static Tensor Of(string? folder, string kind, Func<string> key, Func<Tensor> make)
     {
         if (folder is null)
@@ -26,7 +26,7 @@ internal static class ContentCache
 
         using var file = SafetensorsFile.Open(path);
         return file.Stored.ContainsKey(Entry)
-            ? file.Read(Entry)
+            ? file.ReadInScope(Entry)
             : throw new UserError($"{path}: holds no '{Entry}'; it was not written by this program: delete it");
     }
 

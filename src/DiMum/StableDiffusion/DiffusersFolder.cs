@@ -78,19 +78,21 @@ internal static class DiffusersFolder
     }
 
     private static string[] Variants(string safetensors, string pickled) =>
+        [.. Spellings(safetensors, "safetensors"), .. Spellings(pickled, "bin")];
+
+    // One file or the index of several; the last spelling is of some converters, the one before it diffusers' and transformers' own.
+    private static string[] Spellings(string stem, string kind) =>
         [
-            $"{safetensors}.safetensors",
-            $"{safetensors}.safetensors.index.json",
-            $"{safetensors}.fp16.safetensors",
-            $"{safetensors}.fp16.safetensors.index.json",
-            $"{pickled}.bin",
-            $"{pickled}.bin.index.json",
-            $"{pickled}.fp16.bin",
+            $"{stem}.{kind}",
+            $"{stem}.{kind}.index.json",
+            $"{stem}.fp16.{kind}",
+            $"{stem}.{kind}.index.fp16.json",
+            $"{stem}.fp16.{kind}.index.json",
         ];
 
     private static string Find(string folder, string[] names) =>
         names.Select(n => Path.Combine(folder, n)).FirstOrDefault(File.Exists)
-        ?? throw new UserError($"{folder}: has no weights; expected {names[0]}, {names[1]} or {names[4]}");
+        ?? throw new UserError($"{folder}: has no weights; expected {names[0]}, {names[1]} or {names[names.Length / 2]}");
 
     private static string[] Files(Part part) => part.Folder == "text_encoder" ? TextFiles : NetworkFiles;
 

@@ -46,6 +46,15 @@ internal sealed class PickleWriter
         return Global("collections", "OrderedDict").Op(')').Op('R').Op('t').Op('R');
     }
 
+    /// <summary>A number of NumPy as protocol 2 pickles it: its type with a state, and its bytes by way of a text.</summary>
+    public PickleWriter NumpyNumber(string core = "numpy.core")
+    {
+        Global($"{core}.multiarray", "scalar");
+        Global("numpy", "dtype").Text("f8").Raw(0x89, 0x88, 0x87).Op('R');
+        Op('(').Number(3).Text("<").Op('N').Op('N').Op('N').Number(-1).Number(-1).Number(0).Op('t').Op('b');
+        return Global("_codecs", "encode").Text("\0\0\0\0\0\0ð?").Text("latin1").Raw(0x86).Op('R').Raw(0x86).Op('R');
+    }
+
     public static PickleWriter Start() => new PickleWriter().Raw(0x80, 2);
 
     /// <summary>An ordered dictionary of named tensors, as a state dict.</summary>

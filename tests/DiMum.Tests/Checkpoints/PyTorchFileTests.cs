@@ -52,17 +52,75 @@ public class PyTorchFileTests
         Assert.That(file.Tensors.Keys, Is.EqualTo(new[] { "a.b" }));
     }
 
+    [TestCase("numpy.core")]
+    [TestCase("numpy._core")]
+    public void A_number_of_NumPy_beside_the_weights_is_let_be(string core)
+    {
+        using var folder = new TempFolder();
+        var pickle = PickleWriter.Start().Op('}').Text("global_step").NumpyNumber(core).Op('s');
+        pickle.Text("state_dict").Op('}').Text("a").Tensor("0", 6, 0, [6], [1]).Op('s').Op('s');
+        pickle.Text("best").Op('}').Text("score").NumpyNumber(core).Op('s').Op('s').Op('.');
+        foreach (
+            var bytes in new[] { PickleWriter.Zip(pickle.Bytes, storages: ("0", Six)), PickleWriter.Plain(pickle.Bytes, ("0", 4, Six)) }
+        )
+        {
+            using var file = PyTorchFile.Open(folder.Write("w.ckpt", bytes));
+            Assert.That(file.Tensors.Keys, Is.EqualTo(new[] { "a" }));
+        }
+    }
+
     [Test]
-    public void A_pickle_that_calls_a_function_is_refused_by_name_and_nothing_runs()
+    public void What_a_member_of_NumPy_makes_is_never_a_tensor_nor_part_of_one()
+    {
+        using var folder = new TempFolder();
+        string Path(PickleWriter pickle) => folder.Write("w.ckpt", PickleWriter.Zip(pickle.Bytes, storages: ("0", Six)));
+        PickleWriter OfSix(PickleWriter p) => p.Tensor("0", 6, 0, [6], [1]);
+
+        // As an argument, as a state, and as an item set on it.
+        var hidden = PickleWriter.Start().Op('}').Text("a");
+        OfSix(hidden).Op('s').Text("b").Global("_codecs", "encode");
+        OfSix(hidden).Raw(0x85).Op('R').Op('s').Text("c").Global("numpy", "dtype").Op(')').Op('R');
+        OfSix(hidden).Op('b').Text("x");
+        OfSix(hidden).Op('s').Op('s').Op('.');
+        using (var file = PyTorchFile.Open(Path(hidden)))
+            Assert.That(file.Tensors.Keys, Is.EqualTo(new[] { "a" }));
+
+        var parameter = PickleWriter.Start().Global("torch._utils", "_rebuild_parameter").NumpyNumber().Raw(0x85).Op('R').Op('.');
+        Refusal.Of(() => PyTorchFile.Open(Path(parameter)), "w.ckpt", "_rebuild_parameter");
+        var typed = PickleWriter
+            .Start()
+            .Op('(')
+            .Text("storage")
+            .Global("numpy", "dtype")
+            .Text("0")
+            .Text("cpu")
+            .Number(6)
+            .Op('t')
+            .Op('Q')
+            .Op('.');
+        Refusal.Of(() => PyTorchFile.Open(Path(typed)), "w.ckpt", "numpy.dtype");
+    }
+
+    [TestCase("os", "system")]
+    [TestCase("posix", "system")]
+    [TestCase("builtins", "eval")]
+    [TestCase("torch.hub", "load")]
+    [TestCase("_codecs", "decode")]
+    [TestCase("_codecs", "encoder")]
+    [TestCase("codecs", "encode")]
+    [TestCase("numpy", "load")]
+    [TestCase("numpy", "dtypes")]
+    [TestCase("numpy.core.multiarray", "_reconstruct")]
+    [TestCase("numpy.core.multiarray", "scalar.__init__")]
+    [TestCase("numpy.testing", "scalar")]
+    public void A_pickle_that_calls_a_function_is_refused_by_name_and_nothing_runs(string module, string name)
     {
         using var folder = new TempFolder();
         var marker = folder["touched"];
-        foreach (var (module, name) in new[] { ("os", "system"), ("posix", "system"), ("builtins", "eval"), ("torch.hub", "load") })
-        {
-            var pickle = PickleWriter.Start().Global(module, name).Op('(').Text($"touch {marker}").Op('t').Op('R').Op('.').Bytes;
-            foreach (var bytes in new[] { PickleWriter.Zip(pickle), PickleWriter.Plain(pickle) })
-                Refusal.Of(() => PyTorchFile.Open(folder.Write("evil.pth", bytes)), "evil.pth", $"{module}.{name}", "nothing was executed");
-        }
+        var pickle = PickleWriter.Start().Global(module, name).Op('(').Text($"touch {marker}").Op('t').Op('R').Op('.').Bytes;
+        foreach (var bytes in new[] { PickleWriter.Zip(pickle), PickleWriter.Plain(pickle) })
+        foreach (var open in new Action<string>[] { path => PyTorchFile.Open(path), path => WeightsFile.Open(path) })
+            Refusal.Of(() => open(folder.Write("evil.pth", bytes)), "evil.pth", $"'{module}.{name}'", "nothing was executed");
 
         Assert.That(File.Exists(marker), Is.False);
     }
@@ -140,5 +198,43 @@ public class PyTorchFileTests
         using var folder = new TempFolder();
         var pickle = PickleWriter.Start().Op(']').Raw((byte)'q', 0).Raw((byte)'h', 0).Op('a').Op('.').Bytes;
         Refusal.Of(() => PyTorchFile.Open(folder.Write("self.pth", PickleWriter.Zip(pickle))), "nested too deep");
+    }
+
+    [Test]
+    public void Lists_that_hold_one_another_many_times_are_refused_at_once()
+    {
+        using var folder = new TempFolder();
+        var pickle = PickleWriter.Start().Op(']').Raw((byte)'q', 0);
+        for (byte level = 1; level <= 30; level++)
+        {
+            pickle.Op(']').Op('(');
+            for (var i = 0; i < 10; i++)
+                pickle.Raw((byte)'h', (byte)(level - 1));
+            pickle.Op('e').Raw((byte)'q', level);
+        }
+
+        RefusedAtOnce(folder.Write("fan.pth", PickleWriter.Zip(pickle.Op('.').Bytes)), "fan.pth", "entries");
+    }
+
+    [Test]
+    public void Names_longer_than_any_tensor_s_are_refused_at_once()
+    {
+        using var folder = new TempFolder();
+        var nested = PickleWriter.Start().Text(new string('b', 999)).Raw((byte)'q', 0).Op(']').Raw((byte)'q', 1);
+        for (var level = 0; level < 4; level++)
+            nested.Op('}').Raw((byte)'h', 0, (byte)'h', 1).Op('s').Raw((byte)'q', 1);
+        RefusedAtOnce(folder.Write("deep.pth", PickleWriter.Zip(nested.Op('.').Bytes)), "deep.pth", "characters");
+
+        var pickle = PickleWriter.Start().Text(new string('a', 1 << 22)).Raw((byte)'q', 0).Op(']').Op('(');
+        for (var i = 0; i < 100_000; i++)
+            pickle.Op('}').Raw((byte)'h', 0).Op(']').Op('s');
+        RefusedAtOnce(folder.Write("name.pth", PickleWriter.Zip(pickle.Op('e').Op('.').Bytes)), "name.pth", "characters");
+    }
+
+    private static void RefusedAtOnce(string path, params string[] parts)
+    {
+        var open = Task.Run(() => PyTorchFile.Open(path));
+        Assert.That(Task.WaitAny([open], TimeSpan.FromSeconds(20)), Is.Zero, "it goes on and on");
+        Refusal.Of(() => open.GetAwaiter().GetResult(), parts);
     }
 }

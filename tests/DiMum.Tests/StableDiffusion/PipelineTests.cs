@@ -96,6 +96,48 @@ public class PipelineTests
             tensor.Dispose();
     }
 
+    // The variant before .json is what diffusers and transformers write; the other way round is what some converters do.
+    [TestCase("safetensors", "{0}.safetensors.index.fp16.json", "{0}.fp16-0000{1}-of-00002.safetensors")]
+    [TestCase("safetensors", "{0}.fp16.safetensors.index.json", "{0}-0000{1}-of-00002.fp16.safetensors")]
+    [TestCase("bin", "{0}.bin.index.fp16.json", "{0}.fp16-0000{1}-of-00002.bin")]
+    [TestCase("bin", "{0}.fp16.bin.index.json", "{0}-0000{1}-of-00002.fp16.bin")]
+    public void An_fp16_variant_in_several_files_is_found_under_either_spelling(string kind, string index, string shard)
+    {
+        using var folder = new TempFolder();
+        using var made = TinyPipeline.Make(ScalarType.Float16);
+        made.Save(folder.Root);
+        foreach (var part in new[] { "unet", "text_encoder" })
+        {
+            var (stem, pickled) = part == "unet" ? ("diffusion_pytorch_model", "diffusion_pytorch_model") : ("model", "pytorch_model");
+            var (whole, name) = (folder[$"{part}/{stem}.safetensors"], kind == "bin" ? pickled : stem);
+            var map = new Dictionary<string, string>();
+            using (var stored = SafetensorsFile.Open(whole))
+                foreach (var (names, i) in stored.Stored.Keys.Chunk(stored.Stored.Count / 2 + 1).Select((n, i) => (n, i + 1)))
+                {
+                    var file = string.Format(System.Globalization.CultureInfo.InvariantCulture, shard, name, i);
+                    var some = names.ToDictionary(n => n, stored.Read);
+                    if (kind == "bin")
+                        File.WriteAllBytes(folder[$"{part}/{file}"], Pickled(some));
+                    else
+                        Safetensors.Write(folder[$"{part}/{file}"], some);
+                    foreach (var (n, tensor) in some)
+                    {
+                        map[n] = file;
+                        tensor.Dispose();
+                    }
+                }
+
+            Assert.That(map.Values.Distinct().Count(), Is.EqualTo(2));
+            File.Delete(whole);
+            var path = folder[$"{part}/{string.Format(System.Globalization.CultureInfo.InvariantCulture, index, name)}"];
+            File.WriteAllText(path, JsonSerializer.Serialize(new { weight_map = map }));
+        }
+
+        using var read = StableDiffusionPipeline.Load(folder.Root);
+        SameWeights(read, made);
+        Assert.That(read.Types.UNet, Is.EqualTo(ScalarType.Float16));
+    }
+
     [TestCase(true)]
     [TestCase(false)]
     public void A_CompVis_file_gives_the_same_bits_as_the_folder_and_what_stands_beside_the_weights_is_left_alone(bool safetensors)
@@ -182,15 +224,16 @@ public class PipelineTests
         return result;
     }
 
-    // As torch.save writes it; with the trainer's own object beside the weights where they are in a state_dict.
+    // As torch.save writes it; with the trainer's own objects and NumPy's numbers beside the weights where they are in a state_dict.
     private static byte[] Pickled(Dictionary<string, Tensor> tensors, bool inStateDict = false)
     {
         var storages = new List<(string, byte[])>();
         var writer = PickleWriter.Start().Op('}');
         if (inStateDict)
         {
-            writer.Text("global_step").Number(6999).Op('s').Text("callbacks");
-            writer.Op('}').Global("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint").Number(1).Op('s').Op('s');
+            writer.Text("global_step").NumpyNumber().Op('s').Text("epoch").Number(3).Op('s').Text("callbacks");
+            writer.Op('}').Global("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint");
+            writer.Op('}').Text("best_model_score").NumpyNumber("numpy._core").Op('s').Op('s').Op('s');
             writer.Text("state_dict").Op('}');
         }
 
@@ -198,7 +241,12 @@ public class PipelineTests
         {
             using var plain = tensor.detach().contiguous();
             var strides = plain.shape.Select((_, i) => plain.shape.Skip(i + 1).Aggregate(1L, (a, b) => a * b)).ToArray();
-            var type = plain.dtype == ScalarType.Int64 ? "LongStorage" : "FloatStorage";
+            var type = plain.dtype switch
+            {
+                ScalarType.Int64 => "LongStorage",
+                ScalarType.Float16 => "HalfStorage",
+                _ => "FloatStorage",
+            };
             writer.Text(name).Tensor($"{storages.Count}", plain.numel(), 0, plain.shape, strides, type).Op('s');
             storages.Add(($"{storages.Count}", plain.bytes.ToArray()));
         }

@@ -11,6 +11,9 @@ public sealed record Generation(NoiseSchedule Schedule, Sampler Sampler, Guidanc
 
     public override string ToString() => $"{Sampler} {Guidance} on {Schedule.Name}";
 
+    /// <summary>How many batches <paramref name="images"/> images are made in.</summary>
+    public int Batches(int images) => (images + BatchSize - 1) / BatchSize;
+
     /// <summary>Images for the given conditions, float [N,C,H,W] in about [−1, 1]. Noise depends only on (seed, batch index).</summary>
     /// <param name="model">ε_θ; put into evaluation mode for the time of the call.</param>
     /// <param name="conditions">Class of every image.</param>
@@ -28,18 +31,39 @@ public sealed record Generation(NoiseSchedule Schedule, Sampler Sampler, Guidanc
         using var evaluation = new EvaluationMode(model);
         using var scope = NewDisposeScope();
         var parts = new List<Tensor>();
-        for (var from = 0; from < conditions.Length; from += BatchSize)
+        for (var index = 0; index < Batches(conditions.Length); index++)
         {
             cancel.ThrowIfCancellationRequested();
-            var some = conditions[from..Math.Min(conditions.Length, from + BatchSize)];
-            parts.Add(Batch(model, some, imageShape, seed.At("generate", from / BatchSize)));
+            parts.Add(Sample(model, conditions, imageShape, seed, index));
         }
 
         using var none = no_grad();
         return cat(parts).MoveToOuterDisposeScope(); // a copy: what inference mode makes can't be trained on
     }
 
-    private Tensor Batch(IDenoiser model, long[] conditions, (int C, int H, int W) image, Seed seed)
+    /// <summary>
+    /// One batch of what <see cref="Images"/> makes of the same arguments, bit for bit: image index·<see cref="BatchSize"/> and those after it.
+    /// </summary>
+    /// <param name="model">ε_θ.</param>
+    /// <param name="conditions">Of all images.</param>
+    /// <param name="imageShape">C, H, W of what the network is given.</param>
+    /// <param name="seed">Of all images.</param>
+    /// <param name="index">Which batch, from 0.</param>
+    public Tensor Batch(IDenoiser model, long[] conditions, (int C, int H, int W) imageShape, Seed seed, int index)
+    {
+        using var evaluation = new EvaluationMode(model);
+        using var scope = NewDisposeScope();
+        using var none = no_grad();
+        return Sample(model, conditions, imageShape, seed, index).clone().MoveToOuterDisposeScope(); // a copy, as above
+    }
+
+    private Tensor Sample(IDenoiser model, long[] all, (int C, int H, int W) image, Seed seed, int index)
+    {
+        var from = index * BatchSize;
+        return Sample(model, all[from..Math.Min(all.Length, from + BatchSize)], image, seed.At("generate", index));
+    }
+
+    private Tensor Sample(IDenoiser model, long[] conditions, (int C, int H, int W) image, Seed seed)
     {
         using var scope = NewDisposeScope();
         using var inference = inference_mode();

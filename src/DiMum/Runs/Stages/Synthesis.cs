@@ -1,5 +1,6 @@
 using DiMum.Checkpoints;
 using DiMum.Data;
+using DiMum.Diffusion.Samplers;
 using DiMum.Nets;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -7,60 +8,99 @@ using static TorchSharp.torch;
 namespace DiMum.Runs.Stages;
 
 /// <summary>
-/// The auxiliary set of DiMRA's assumption (ii-b): images of the pre-trained model under the retain conditions. Made in chunks that are kept on
+/// The auxiliary set of DiMRA's assumption (ii-b): images of the pre-trained model under the retain conditions. Made in batches that are kept on
 /// disk, so an interrupted synthesis goes on; shared by the attacks on all methods.
 /// </summary>
 internal sealed class Synthesis(StageContext context, PretrainStage pretrain)
 {
+    private const string Entry = "images";
+
+    // The images whose noise is drawn by one seed. Once they were kept as one file, which is read where it is there.
     private const int Chunk = 1000;
+
+    // A file of images: its chunk's first image and conditions, and which of the chunk's batches it is.
+    private sealed record Piece(string File, int Count, int Chunk, long[] Conditions, int Batch);
 
     public Dataset Images()
     {
-        var (bench, observer) = (context.Bench, context.Observer);
-        var wanted = bench.Experiment.Attack.SyntheticImages is > 0 and var n ? n : (int)bench.Retain.Count;
-        var stage = context.Keys.Synthesise();
-        var (subject, classes) = (context.Subject, bench.Classes.Retained);
-        var asked = Enumerable
-            .Range(0, wanted)
-            .Select(i => (long)subject.Condition(classes[i % classes.Count], i / classes.Count))
-            .ToArray();
-        var generation = bench.Generation with { Decode = subject.Decode };
-        using var scope = NewDisposeScope();
-        var parts = new List<Tensor>();
-        ITrainableDenoiser? model = null;
-        try
+        var (bench, observer, stage) = (context.Bench, context.Observer, context.Keys.Synthesise());
+        var asked = Asked();
+        var generation = bench.Generation with { Decode = context.Subject.Decode };
+        var pieces = Pieces(stage, asked, generation).ToList();
+        var missing = pieces.FindAll(p => !File.Exists(p.File));
+        var done = asked.Length - missing.Sum(p => p.Count);
+        observer.Begin(stage.Name, done, asked.Length);
+        if (missing.Count > 0)
         {
-            observer.Begin(stage.Name, 0, wanted);
-            for (var from = 0; from < wanted; from += Chunk)
+            using var model = pretrain.Load("pretrain/init");
+            foreach (var piece in missing)
             {
                 context.Cancel.ThrowIfCancellationRequested();
-                var some = asked[from..Math.Min(wanted, from + Chunk)];
-                var file = stage.File($"images-{from:D7}-{some.Length}.safetensors");
-                if (!File.Exists(file))
-                {
-                    model ??= pretrain.Load("pretrain/init");
-                    var images = generation.Images(model, some, subject.Shape, bench.Seed.At("synthesise", from), context.Cancel);
-                    Safetensors.Write(
-                        file,
-                        new Dictionary<string, Tensor> { ["images"] = bench.Train.IsPoints ? images : Pixels.ToBytes(images) }
-                    );
-                }
-
-                parts.Add(Safetensors.Read(file).Tensors["images"].to(bench.Device));
-                observer.Advance(stage.Name, from + some.Length, null);
+                Make(piece, model, generation);
+                observer.Advance(stage.Name, done += piece.Count, null);
             }
         }
-        finally
-        {
-            model?.Dispose();
-        }
 
-        observer.End(stage.Name, $"{wanted} images of the pre-trained model under retained classes", alreadyDone: false);
+        using var scope = NewDisposeScope();
+        var images = cat([.. pieces.Select(p => Read(p.File).to(bench.Device))]);
+        observer.End(stage.Name, $"{asked.Length} images of the pre-trained model under retained classes", alreadyDone: false);
         return new Dataset(
             "synthesised/retain",
-            cat(parts).MoveToOuterDisposeScope(),
+            images.MoveToOuterDisposeScope(),
             tensor(asked, ScalarType.Int64, bench.Device).MoveToOuterDisposeScope(),
             bench.ConditionedTrain.ClassNames
         );
+    }
+
+    // The condition of every image: the retained classes in turn.
+    private long[] Asked()
+    {
+        var bench = context.Bench;
+        var wanted = bench.Experiment.Attack.SyntheticImages is > 0 and var n ? n : (int)bench.Retain.Count;
+        var (subject, classes) = (context.Subject, bench.Classes.Retained);
+        return [.. Enumerable.Range(0, wanted).Select(i => (long)subject.Condition(classes[i % classes.Count], i / classes.Count))];
+    }
+
+    private static IEnumerable<Piece> Pieces(StageFolder stage, long[] asked, Generation generation)
+    {
+        // Where a chunk is one batch, both have one name and the same images.
+        string Named(int from, int count) => stage.File($"images-{from:D7}-{count}.safetensors");
+        for (var from = 0; from < asked.Length; from += Chunk)
+        {
+            var some = asked[from..Math.Min(asked.Length, from + Chunk)];
+            var whole = Named(from, some.Length);
+            if (File.Exists(whole))
+            {
+                yield return new(whole, some.Length, from, some, 0);
+                continue;
+            }
+
+            for (var batch = 0; batch < generation.Batches(some.Length); batch++)
+            {
+                var first = batch * generation.BatchSize;
+                var count = Math.Min(generation.BatchSize, some.Length - first);
+                yield return new(Named(from + first, count), count, from, some, batch);
+            }
+        }
+    }
+
+    private void Make(Piece piece, ITrainableDenoiser model, Generation generation)
+    {
+        var bench = context.Bench;
+        using var scope = NewDisposeScope();
+        var images = generation.Batch(
+            model,
+            piece.Conditions,
+            context.Subject.Shape,
+            bench.Seed.At("synthesise", piece.Chunk),
+            piece.Batch
+        );
+        Safetensors.Write(piece.File, new Dictionary<string, Tensor> { [Entry] = bench.Train.IsPoints ? images : Pixels.ToBytes(images) });
+    }
+
+    private static Tensor Read(string path)
+    {
+        using var file = SafetensorsFile.Open(path);
+        return file.ReadInScope(Entry);
     }
 }

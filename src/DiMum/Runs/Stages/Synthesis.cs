@@ -43,7 +43,7 @@ internal sealed class Synthesis(StageContext context, PretrainStage pretrain)
 
         using var scope = NewDisposeScope();
         var images = cat([.. pieces.Select(p => Read(p.File).to(bench.Device))]);
-        observer.End(stage.Name, $"{asked.Length} images of the pre-trained model under retained classes", alreadyDone: false);
+        observer.End(stage.Name, $"{asked.Length} images of the pre-trained model under retained classes", alreadyDone: missing.Count == 0);
         return new Dataset(
             "synthesised/retain",
             images.MoveToOuterDisposeScope(),
@@ -101,6 +101,8 @@ internal sealed class Synthesis(StageContext context, PretrainStage pretrain)
     private static Tensor Read(string path)
     {
         using var file = SafetensorsFile.Open(path);
-        return file.ReadInScope(Entry);
+        return file.Stored.ContainsKey(Entry)
+            ? file.ReadInScope(Entry)
+            : throw new UserError($"{path}: holds no '{Entry}'; it was not written by this program: delete it");
     }
 }

@@ -20,6 +20,12 @@ internal static class Validate
         AtLeast("classifier.iterations", e.Classifier.Iterations, 1);
         AtLeast("classifier.batch-size", e.Classifier.BatchSize, e.Classifier.Kind == ClassifierKind.Resnet34 ? 2 : 1);
         AtLeast("classifier.top-k", e.Classifier.TopK, 1);
+        if (e.Classifier.Kind == ClassifierKind.Small)
+        {
+            AtLeast("classifier.widths", e.Classifier.Widths, 1);
+            Multiple("classifier.widths", e.Classifier.Widths, 8, "8, its normalisation groups");
+        }
+
         if (e.Classifier is { Kind: ClassifierKind.Small, Weights: not null })
             throw new UserError("classifier.weights is given, but kind is small, which trains itself; say kind: resnet34");
         AtLeast("pretrain.iterations", e.Pretrain.Iterations, 1);

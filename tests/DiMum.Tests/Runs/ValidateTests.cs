@@ -19,6 +19,10 @@ public class ValidateTests
                 Refusal.Of(() => Presets.Load(preset, [setting]), told);
         });
 
+    [TestCase("[]", "classifier.widths is empty")]
+    [TestCase("[12]", "classifier.widths is 12; expected a multiple of 8")]
+    public void A_classifier(string widths, string told) => Refusal.Of(() => Presets.Load("digits", [$"classifier.widths={widths}"]), told);
+
     [TestCase("canvas.heads=0", "canvas.heads is 0; expected at least 1")]
     [TestCase("canvas.heads=3", "network.channels times a multiplier is 64", "a multiple of canvas.heads = 3")]
     [TestCase("network.norm-groups=48", "network.channels times a multiplier is 64", "a multiple of network.norm-groups = 48")]

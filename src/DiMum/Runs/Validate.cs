@@ -1,3 +1,4 @@
+using DiMum.Data.MiniCanvas;
 using DiMum.Diffusion;
 using DiMum.Nets;
 using DiMum.Unlearning;
@@ -64,7 +65,7 @@ internal static class Validate
         AtLeast("canvas.heads", e.Canvas.Heads, 1);
         AtLeast("canvas.top-k", e.Canvas.TopK, 1);
         if (e.Data.Name == "mini-canvas")
-            Multiple(Width, Widths(e.Network), e.Canvas.Heads, $"canvas.heads = {e.Canvas.Heads}");
+            Latent(e);
         Methods(e);
         return e;
     }
@@ -100,6 +101,13 @@ internal static class Validate
         AtLeast("canvas.autoencoder.crop", crop, 1);
         var factor = 1 << (a.Widths.Count - 1);
         Multiple("canvas.autoencoder.crop", [crop], factor, $"{factor}, by which {a.Widths.Count} levels reduce it");
+    }
+
+    private static void Latent(Experiment e)
+    {
+        Multiple(Width, Widths(e.Network), e.Canvas.Heads, $"canvas.heads = {e.Canvas.Heads}");
+        var factor = 1 << (e.Canvas.Autoencoder.Widths.Count + e.Network.Multipliers.Count - 2);
+        Multiple("data.size", [e.Data.Size ?? MiniCanvasSet.Side], factor, $"{factor}, by which autoencoder and network reduce it");
     }
 
     private static void Text(TextSettings t)

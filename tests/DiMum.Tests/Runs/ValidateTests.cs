@@ -36,6 +36,8 @@ public class ValidateTests
     [TestCase("canvas.autoencoder.rate=0", "canvas.autoencoder.rate is 0")]
     [TestCase("canvas.autoencoder.crop=10", "canvas.autoencoder.crop is 10; expected a multiple of 4")]
     [TestCase("canvas.autoencoder.crop=0", "canvas.autoencoder.crop is 0; expected at least 1")]
+    [TestCase("data.size=20", "data.size is 20; expected a multiple of 8")]
+    [TestCase("network.multipliers=[1, 1, 1, 1, 1]", "data.size is 32; expected a multiple of 64")]
     [TestCase("canvas.text.heads=0", "canvas.text.heads is 0; expected at least 1")]
     [TestCase("canvas.text.heads=5", "canvas.text.width is 64", "a multiple of canvas.text.heads = 5")]
     [TestCase("canvas.text.layers=-1", "canvas.text.layers is -1; expected at least 1")]

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using DiMum.Runs;
 
 namespace DiMum.Cli;
 
@@ -50,7 +51,9 @@ internal static class Commands
         var shared = new SharedOptions();
         var canvas = new Option<bool>("--canvas")
         {
-            Description = "The style half: a small text-to-image model of drawn pictures unlearns a style (preset canvas-mini).",
+            Description =
+                "The style half: a small text-to-image model of drawn pictures unlearns a style (preset canvas-mini). "
+                + "Its pre-training takes about half an hour on two cores and is kept for the next run.",
         };
         var command = new Command(
             "demo",
@@ -100,7 +103,7 @@ internal static class Commands
         var target = RunOrExperiment();
         var method = new Option<string>("--method")
         {
-            Description = "DiMUM, SalUn, SFR-on, gradient-ascent, fine-tune-retain or retrain.",
+            Description = $"One that the experiment has, of {string.Join(", ", MethodRegistry.Names)}.",
             Required = true,
         };
         var command = new Command(

@@ -3,6 +3,7 @@ using DiMum.Attacks;
 using DiMum.Checkpoints;
 using DiMum.Data;
 using DiMum.Runs.Stages;
+using DiMum.Runs.Subjects;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -34,10 +35,13 @@ public sealed class Run : IDisposable
         try
         {
             Bench = new Workbench(experiment) { Measuring = measuring };
+            if (Bench.IsCanvas)
+                CanvasSubject.Check(Bench);
             AtomicFile.WriteText(Path.Combine(Folder, "experiment.yaml"), YamlRecord.Write(experiment));
         }
         catch
         {
+            Bench?.Dispose();
             @lock.Dispose();
             throw;
         }

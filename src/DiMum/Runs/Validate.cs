@@ -1,3 +1,4 @@
+using DiMum.Data.MiniCanvas;
 using DiMum.Diffusion;
 using DiMum.Nets;
 using DiMum.Unlearning;
@@ -20,6 +21,12 @@ internal static class Validate
         AtLeast("classifier.iterations", e.Classifier.Iterations, 1);
         AtLeast("classifier.batch-size", e.Classifier.BatchSize, e.Classifier.Kind == ClassifierKind.Resnet34 ? 2 : 1);
         AtLeast("classifier.top-k", e.Classifier.TopK, 1);
+        if (e.Classifier.Kind == ClassifierKind.Small)
+        {
+            AtLeast("classifier.widths", e.Classifier.Widths, 1);
+            Multiple("classifier.widths", e.Classifier.Widths, 8, "8, its normalisation groups");
+        }
+
         if (e.Classifier is { Kind: ClassifierKind.Small, Weights: not null })
             throw new UserError("classifier.weights is given, but kind is small, which trains itself; say kind: resnet34");
         AtLeast("pretrain.iterations", e.Pretrain.Iterations, 1);
@@ -52,13 +59,67 @@ internal static class Validate
             );
         foreach (var share in e.Evaluate.UnlearnAt)
             Share("evaluate.unlearn-at", share);
+        Network(e);
+        Autoencoder(e.Canvas.Autoencoder);
+        Text(e.Canvas.Text);
         AtLeast("canvas.heads", e.Canvas.Heads, 1);
         AtLeast("canvas.top-k", e.Canvas.TopK, 1);
-        AtLeast("canvas.text.tokens", e.Canvas.Text.Tokens, 3);
-        AtLeast("canvas.text.iterations", e.Canvas.Text.Iterations, 1);
-        AtLeast("canvas.autoencoder.iterations", e.Canvas.Autoencoder.Iterations, 1);
+        if (e.Data.Name == "mini-canvas")
+            Latent(e);
         Methods(e);
         return e;
+    }
+
+    private const string Width = "network.channels times a multiplier";
+
+    private static void Network(Experiment e)
+    {
+        var n = e.Network;
+        AtLeast("network.channels", n.Channels, 1);
+        AtLeast("network.multipliers", n.Multipliers, 1);
+        AtLeast("network.res-blocks", n.ResBlocks, 1);
+        AtLeast("network.norm-groups", n.NormGroups, 1);
+        Share("network.dropout", n.Dropout);
+        if (n.Kind == NetworkKind.Unet && e.Data.Name != Workbench.UnlearnCanvas)
+            Multiple(Width, Widths(n), n.NormGroups, $"network.norm-groups = {n.NormGroups}");
+    }
+
+    private static IEnumerable<int> Widths(NetworkSettings n) => n.Multipliers.Select(m => n.Channels * m);
+
+    private static void Autoencoder(AutoencoderSettings a)
+    {
+        AtLeast("canvas.autoencoder.widths", a.Widths, 1);
+        AtLeast("canvas.autoencoder.blocks", a.Blocks, 1);
+        AtLeast("canvas.autoencoder.latent-channels", a.LatentChannels, 1);
+        AtLeast("canvas.autoencoder.norm-groups", a.NormGroups, 1);
+        Multiple("canvas.autoencoder.widths", a.Widths, a.NormGroups, $"canvas.autoencoder.norm-groups = {a.NormGroups}");
+        AtLeast("canvas.autoencoder.iterations", a.Iterations, 1);
+        AtLeast("canvas.autoencoder.batch-size", a.BatchSize, 1);
+        Positive("canvas.autoencoder.rate", a.Rate);
+        if (a.Crop is not { } crop)
+            return;
+        AtLeast("canvas.autoencoder.crop", crop, 1);
+        var factor = 1 << (a.Widths.Count - 1);
+        Multiple("canvas.autoencoder.crop", [crop], factor, $"{factor}, by which {a.Widths.Count} levels reduce it");
+    }
+
+    private static void Latent(Experiment e)
+    {
+        Multiple(Width, Widths(e.Network), e.Canvas.Heads, $"canvas.heads = {e.Canvas.Heads}");
+        var factor = 1 << (e.Canvas.Autoencoder.Widths.Count + e.Network.Multipliers.Count - 2);
+        Multiple("data.size", [e.Data.Size ?? MiniCanvasSet.Side], factor, $"{factor}, by which autoencoder and network reduce it");
+    }
+
+    private static void Text(TextSettings t)
+    {
+        AtLeast("canvas.text.width", t.Width, 1);
+        AtLeast("canvas.text.heads", t.Heads, 1);
+        Multiple("canvas.text.width", [t.Width], t.Heads, $"canvas.text.heads = {t.Heads}");
+        AtLeast("canvas.text.layers", t.Layers, 1);
+        AtLeast("canvas.text.tokens", t.Tokens, 3);
+        AtLeast("canvas.text.iterations", t.Iterations, 1);
+        AtLeast("canvas.text.batch-size", t.BatchSize, 1);
+        Positive("canvas.text.rate", t.Rate);
     }
 
     private static void Methods(Experiment e)
@@ -91,6 +152,20 @@ internal static class Validate
     {
         if (value < least)
             throw new UserError($"{key} is {value}; expected at least {least}");
+    }
+
+    private static void AtLeast(string key, IReadOnlyList<int> values, int least)
+    {
+        if (values.Count == 0)
+            throw new UserError($"{key} is empty; expected one whole number a level");
+        foreach (var value in values)
+            AtLeast(key, value, least);
+    }
+
+    private static void Multiple(string key, IEnumerable<int> values, int of, string what)
+    {
+        foreach (var value in values.Where(v => v % of != 0))
+            throw new UserError($"{key} is {value}; expected a multiple of {what}");
     }
 
     private static void Positive(string key, double value)

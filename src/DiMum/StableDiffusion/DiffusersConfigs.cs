@@ -54,15 +54,15 @@ internal static class DiffusersConfigs
         if (!up.Reverse().SequenceEqual(attends))
             throw new UserError($"{json.Path}: up_block_types is not the mirror of down_block_types; only such networks are read");
         return new(
-            json.Int("in_channels", standard.InChannels),
-            json.Int("out_channels", standard.OutChannels),
-            json.Ints("block_out_channels", standard.BlockOutChannels),
+            json.Count("in_channels", standard.InChannels),
+            json.Count("out_channels", standard.OutChannels),
+            json.Counts("block_out_channels", standard.BlockOutChannels),
             attends,
-            json.Int("layers_per_block", standard.LayersPerBlock),
-            json.Int("cross_attention_dim", 1280),
-            json.Int("num_attention_heads", json.Int("attention_head_dim", standard.Heads)),
-            json.Int("transformer_layers_per_block", standard.TransformerLayers),
-            json.Int("norm_num_groups", standard.NormGroups),
+            json.Count("layers_per_block", standard.LayersPerBlock),
+            json.Count("cross_attention_dim", 1280),
+            json.Count("num_attention_heads", json.Count("attention_head_dim", standard.Heads)),
+            json.Count("transformer_layers_per_block", standard.TransformerLayers),
+            json.Count("norm_num_groups", standard.NormGroups),
             json.Number("norm_eps", standard.NormEpsilon)
         );
     }
@@ -104,14 +104,14 @@ internal static class DiffusersConfigs
         foreach (var (key, only) in new[] { ("down_block_types", "DownEncoderBlock2D"), ("up_block_types", "UpDecoderBlock2D") })
             if (json.Texts(key, []).FirstOrDefault(t => t != only) is { } other)
                 throw new UserError($"{json.Path}: '{key}' names {other}; expected {only} alone");
-        var channels = json.Int("in_channels", standard.ImageChannels);
+        var channels = json.Count("in_channels", standard.ImageChannels);
         json.Must("out_channels", channels);
         return new(
             channels,
-            json.Int("latent_channels", standard.LatentChannels),
-            json.Ints("block_out_channels", standard.BlockOutChannels),
-            json.Int("layers_per_block", standard.LayersPerBlock),
-            json.Int("norm_num_groups", standard.NormGroups),
+            json.Count("latent_channels", standard.LatentChannels),
+            json.Counts("block_out_channels", standard.BlockOutChannels),
+            json.Count("layers_per_block", standard.LayersPerBlock),
+            json.Count("norm_num_groups", standard.NormGroups),
             json.Number("scaling_factor", standard.ScalingFactor)
         );
     }
@@ -141,12 +141,12 @@ internal static class DiffusersConfigs
         if (activation is not ("quick_gelu" or "gelu"))
             throw new UserError($"{json.Path}: 'hidden_act' is {activation}; expected quick_gelu or gelu");
         return new(
-            json.Int("vocab_size", standard.VocabularySize),
-            json.Int("hidden_size", 512),
-            json.Int("num_attention_heads", 8),
-            json.Int("num_hidden_layers", standard.Layers),
-            json.Int("max_position_embeddings", standard.MaxTokens),
-            json.Int("intermediate_size", 2048),
+            json.Count("vocab_size", standard.VocabularySize),
+            json.Count("hidden_size", 512),
+            json.Count("num_attention_heads", 8),
+            json.Count("num_hidden_layers", standard.Layers),
+            json.Count("max_position_embeddings", standard.MaxTokens),
+            json.Count("intermediate_size", 2048),
             json.Number("layer_norm_eps", standard.NormEpsilon),
             activation == "quick_gelu"
         );
@@ -184,9 +184,9 @@ internal static class DiffusersConfigs
         var config = new SchedulerConfig(
             json.Text("_class_name", standard.ClassName),
             json.Text("beta_schedule", "linear"),
-            json.Number("beta_start", 1e-4),
-            json.Number("beta_end", 0.02),
-            json.Int("num_train_timesteps", standard.Steps),
+            json.Share("beta_start", 1e-4),
+            json.Share("beta_end", 0.02),
+            json.Count("num_train_timesteps", standard.Steps),
             json.Int("steps_offset", 0)
         );
         _ = config.Schedule;

@@ -53,11 +53,35 @@ internal sealed class JsonConfig
     public int Int(string key, int missing) =>
         Value(key, missing, e => e.ValueKind == JsonValueKind.Number && e.TryGetInt32(out var n) ? n : (int?)null, "one whole number");
 
+    /// <summary>A size or a number of things.</summary>
+    public int Count(string key, int missing) =>
+        Value(
+            key,
+            missing,
+            e => e.ValueKind == JsonValueKind.Number && e.TryGetInt32(out var n) && n >= 1 ? n : (int?)null,
+            "one whole number of at least 1"
+        );
+
+    /// <summary>A number in 0…1.</summary>
+    public double Share(string key, double missing) =>
+        Value(
+            key,
+            missing,
+            e => e.ValueKind == JsonValueKind.Number && e.GetDouble() is >= 0 and <= 1 and var n ? n : (double?)null,
+            "a number in 0…1"
+        );
+
     public double Number(string key, double missing) =>
         Value(key, missing, e => e.ValueKind == JsonValueKind.Number ? e.GetDouble() : (double?)null, "a number");
 
-    public IReadOnlyList<int> Ints(string key, IReadOnlyList<int> missing) =>
-        Value(key, missing, e => List(e, i => i.TryGetInt32(out var n) ? n : throw new FormatException()), "a list of whole numbers");
+    /// <summary>A size of every level, of which there is at least one.</summary>
+    public IReadOnlyList<int> Counts(string key, IReadOnlyList<int> missing) =>
+        Value(
+            key,
+            missing,
+            e => List(e, i => i.TryGetInt32(out var n) && n >= 1 ? n : throw new FormatException()) is { Count: > 0 } all ? all : null,
+            "a list of whole numbers of at least 1"
+        );
 
     public IReadOnlyList<string> Texts(string key, IReadOnlyList<string> missing) =>
         Value(key, missing, e => List(e, i => i.GetString() ?? throw new FormatException()), "a list of texts");

@@ -58,6 +58,23 @@ public class VisionTransformerTests
         Assert.That(logits.std().item<float>(), Is.GreaterThan(0.1f));
     }
 
+    [Test]
+    public void Accuracy_among_the_k_best_guesses_counts_labels_by_their_place()
+    {
+        const int images = 40;
+        using var scope = NewDisposeScope();
+        using var none = no_grad();
+        using var network = Make();
+        using var generator = new Seed(6).Generator();
+        var logits = network.Forward(randn([images, 3, 8, 8], generator: generator)).Logits; // [N,5]
+        var rows = logits.data<float>().ToArray().Chunk(5).ToArray();
+        long[] labels = [.. Enumerable.Range(0, images).Select(i => (long)(i % 5))];
+        int[] places = [.. rows.Zip(labels, (row, label) => row.Count(guess => guess > row[label]))]; // 0 is the best
+        Assert.That(places.Distinct(), Is.EquivalentTo(new[] { 0, 1, 2, 3, 4 }));
+        for (var k = 1; k <= 5; k++)
+            Assert.That(AccuracyRate.Hits(logits, tensor(labels), k), Is.EqualTo(places.Count(place => place < k)), $"k = {k}");
+    }
+
     [TestCase("")]
     [TestCase("model_state_dict.")]
     public void A_released_checkpoint_is_read_with_its_wrapping(string wrapping)

@@ -118,17 +118,15 @@ public class CanvasRunTests
         public IUpdateRule Prepare(UnlearningContext context) => Of.Prepare(context);
     }
 
-    [Test]
-    public void One_style_alone_can_take_another_s_place()
+    [TestCase("unlearn.alternative=[Cartoon, Mosaic]", "unlearn.alternative names 2 styles", "name one")]
+    [TestCase("canvas.text.tokens=10", "canvas.text.tokens is 10; expected at least 1", " style.' with start and end")]
+    public void What_the_latent_model_can_t_do_is_told_when_the_run_is_opened(string setting, params string[] told)
     {
         using var folder = new TempFolder();
-        var experiment = Presets.Load("canvas-mini", Smallest);
-        experiment = experiment with
-        {
-            Unlearn = experiment.Unlearn with { Alternative = [.. MiniCanvasSet.Styles.Where(s => s != "Van Gogh").Take(2)] },
-        };
-        using var run = new Run(experiment, folder.Root, new SilentObserver(), CancellationToken.None);
-        Refusal.Of(() => run.Pretrain(), "unlearn.alternative names 2 styles", "name one");
+        var experiment = Presets.Load("canvas-mini", [.. Smallest, setting]);
+        Refusal.Of(() => _ = new Run(experiment, folder.Root, new SilentObserver(), CancellationToken.None), told);
+        Assert.That(Directory.Exists(folder["stages"]), Is.False);
+        new Run(Presets.Load("canvas-mini", Smallest), folder.Root, new SilentObserver(), CancellationToken.None).Dispose(); // unlocked
     }
 
     [TestCase(1)]

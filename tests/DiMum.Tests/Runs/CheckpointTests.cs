@@ -41,6 +41,24 @@ public class CheckpointTests
     }
 
     [Test]
+    public void A_checkpoint_under_another_schedule_is_measured_and_attacked_anew()
+    {
+        using var folder = new TempFolder();
+        var copy = Path.Combine(folder.Root, "mine.safetensors");
+        using (var run = Open(folder))
+        {
+            run.Pretrain();
+            File.Copy(ModelOf(folder, "pretrain"), copy);
+            run.AttackCheckpoint(copy, Assumption.TestSplit);
+        }
+
+        using (var other = TinyExperiment.Run(folder.Root, "diffusion.schedule=cosine"))
+            other.AttackCheckpoint(copy, Assumption.TestSplit);
+        foreach (var stage in new[] { "evaluate-mine-*", "attack-mine-*" })
+            Assert.That(Directory.GetDirectories(Path.Combine(folder.Root, "stages"), stage), Has.Length.EqualTo(2), stage);
+    }
+
+    [Test]
     public void Samples_are_a_sheet_with_a_row_a_class()
     {
         using var folder = new TempFolder();

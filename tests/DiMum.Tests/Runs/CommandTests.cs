@@ -39,6 +39,23 @@ public class CommandTests
     }
 
     [Test]
+    public void The_help_names_every_method()
+    {
+        var (code, output, _) = CommandLine.Call("unlearn", "--help");
+        Assert.That(code, Is.Zero);
+        var words = output.Split([' ', ',', '.', '\n'], StringSplitOptions.RemoveEmptyEntries); // lines are broken at spaces
+        Assert.That(words, Is.SupersetOf(MethodRegistry.Names));
+    }
+
+    [Test]
+    public void The_help_says_how_long_the_style_half_takes()
+    {
+        var (code, output, _) = CommandLine.Call("demo", "--help");
+        Assert.That(code, Is.Zero);
+        Assert.That(string.Join(' ', output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)), Does.Contain("half an hour"));
+    }
+
+    [Test]
     public void Cuda_is_refused_where_there_is_none()
     {
         if (TorchSharp.torch.cuda.is_available())

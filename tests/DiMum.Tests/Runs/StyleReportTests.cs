@@ -1,6 +1,8 @@
+using System.Xml.Linq;
 using DiMum.Metrics;
 using DiMum.Runs;
 using DiMum.Runs.Report;
+using DiMum.Tests.Data;
 using NUnit.Framework;
 
 namespace DiMum.Tests.Runs;
@@ -68,6 +70,53 @@ public class StyleReportTests
         Assert.That(ours.Rows.Skip(1).Select(r => r[^1].Main), Is.All.EqualTo("50.0\u00a0%"));
         Assert.That(Charts.Of(run).Select(c => c.Name), Is.SupersetOf(new[] { "ar-attack-ii-b", "ar-alternative-ii-b" }));
         Assert.That(Charts.Of(ReportFixture.Run()).Select(c => c.Name), Has.None.Contains("alternative"));
+    }
+
+    /// <summary>The pictures of Figures 8 and 9: every method's model asked for each style, and for the unlearned one along the attack.</summary>
+    [Test]
+    public void Samples_are_each_method_s_styles_and_the_unlearned_style_along_its_attack()
+    {
+        using var folder = new TempFolder();
+        var drawn = ReportFixture.Bare() with
+        {
+            ClassNames = ["Monet", "Van Gogh"],
+            UnlearnedClass = 1,
+            Methods = [Drawn("EraseDiff"), Drawn("DiMUM")],
+        };
+        ReportFixture.DrawPictures(drawn, folder.Root);
+        var articles = Samples.Section(drawn, folder.Root).Elements("article").ToList();
+        Assert.That(articles, Has.Count.EqualTo(2));
+        foreach (var (article, method) in articles.Zip(drawn.Methods))
+        {
+            var grid = article.Descendants("figure").Single(f => $"{f.Attribute("class")?.Value}" == "grid");
+            Assert.That(Shown(grid.Descendants("img").Single()), Is.EqualTo(File.ReadAllBytes(folder[method.Final.Grid!])));
+            Assert.That(grid.Descendants("span").Select(s => s.Value), Is.EqualTo(drawn.ClassNames));
+            Assert.That(grid.Descendants("span").Single(s => s.Attribute("class") is not null).Value, Is.EqualTo("Van Gogh"));
+            var steps = article.Descendants("div").Where(d => $"{d.Attribute("class")?.Value}" == "step").ToList();
+            Assert.That(
+                steps.Select(s => s.Element("span")!.Value),
+                Is.EqualTo(new[] { "step 00.0\u00a0%", "step 10090.0\u00a0%", "step 2000.0\u00a0%" })
+            );
+            foreach (var (step, at) in steps.Zip(method.Attacks[0].Curve))
+            {
+                var picture = step.Element("img")!;
+                Assert.That(Shown(picture), Is.EqualTo(File.ReadAllBytes(folder[at.Strip!])));
+                Assert.That(
+                    picture.Attribute("alt")!.Value,
+                    Does.StartWith($"{method.Name} asked for “Van Gogh” after {at.Step} steps of attack ii-b")
+                );
+            }
+        }
+
+        static byte[] Shown(XElement image) => Convert.FromBase64String(image.Attribute("src")!.Value.Split(',')[1]);
+    }
+
+    private static MethodResult Drawn(string name)
+    {
+        var attack = Attack(0.9, 0.7, 0.5, 0.6);
+        var curve = attack.Curve.Select(e => e with { Strip = $"samples/{name}-{e.Step}.png" });
+        var final = At(10, 0, 0.7) with { Grid = $"samples/{name}.png" };
+        return new(name, "as published", "synthetic", 10, 10, 0.1, [], final, [attack with { Curve = [.. curve] }]);
     }
 
     [TestCase(0.9, 0.5, 0.1, "agrees with that order")]

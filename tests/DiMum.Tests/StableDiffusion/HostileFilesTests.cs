@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
+using System.Text.Json.Nodes;
 using DiMum.Checkpoints;
 using DiMum.StableDiffusion;
 using DiMum.Tests.Checkpoints;
@@ -142,6 +143,26 @@ public class HostileFilesTests
         var at = text.IndexOf(from, StringComparison.Ordinal);
         File.WriteAllText(path, text[..at] + to + text[(at + from.Length)..]);
         Refused(message);
+    }
+
+    [TestCase("unet/config.json", "norm_num_groups", "0", "one whole number of at least 1")]
+    [TestCase("unet/config.json", "attention_head_dim", "0", "one whole number of at least 1")]
+    [TestCase("unet/config.json", "layers_per_block", "-1", "one whole number of at least 1")]
+    [TestCase("unet/config.json", "block_out_channels", "[16,0]", "whole numbers of at least 1")]
+    [TestCase("vae/config.json", "norm_num_groups", "0", "one whole number of at least 1")]
+    [TestCase("vae/config.json", "block_out_channels", "[]", "whole numbers of at least 1")]
+    [TestCase("text_encoder/config.json", "num_attention_heads", "0", "one whole number of at least 1")]
+    [TestCase("text_encoder/config.json", "num_hidden_layers", "-1", "one whole number of at least 1")]
+    [TestCase("scheduler/scheduler_config.json", "beta_end", "12", "a number in 0…1")]
+    [TestCase("scheduler/scheduler_config.json", "beta_start", "-0.1", "a number in 0…1")]
+    [TestCase("scheduler/scheduler_config.json", "num_train_timesteps", "0", "one whole number of at least 1")]
+    public void A_number_that_makes_no_network_or_schedule(string file, string key, string value, string expected)
+    {
+        var json = JsonNode.Parse(File.ReadAllText(folder[file]))!;
+        Assert.That(json[key], Is.Not.Null);
+        json[key] = JsonNode.Parse(value);
+        File.WriteAllText(folder[file], json.ToJsonString());
+        Refused(folder[file], $"'{key}' is {value}; expected ", expected);
     }
 
     [Test]

@@ -4,7 +4,7 @@ using static DiMum.Runs.Report.Html;
 namespace DiMum.Runs.Report;
 
 /// <summary>
-/// The pictures themselves (the paper's Figs. 3 and 4): real data, the pre-trained model, each method's model, and the unlearned class
+/// The pictures themselves (the paper's Figs. 3 and 4; of styles Figs. 8 and 9): real data, the pre-trained model, each method's model, and the unlearned class
 /// along each attack.
 /// </summary>
 internal static class Samples

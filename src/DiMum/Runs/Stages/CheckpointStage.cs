@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace DiMum.Runs.Stages;
 
-/// <summary>Work on any checkpoint of the experiment's network, wherever its weights came from: they are its key.</summary>
+/// <summary>Work on any checkpoint of the experiment's network, wherever its weights came from: they, and how the experiment reads them, are its key.</summary>
 internal sealed class CheckpointStage(StageContext context)
 {
     /// <summary>Measures it once: asked again, by hand or by an attack, the answer is read back.</summary>
@@ -48,9 +48,9 @@ internal sealed class CheckpointStage(StageContext context)
             ? name
             : Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path))!);
 
-    private static string KeyOf(ParameterVector parameters)
+    private string KeyOf(ParameterVector parameters)
     {
         using var flat = parameters.Snapshot();
-        return StageFolder.KeyOf(Convert.ToHexString(SHA256.HashData(flat.cpu().bytes)));
+        return context.Keys.Checkpoint(Convert.ToHexString(SHA256.HashData(flat.cpu().bytes)));
     }
 }

@@ -43,7 +43,7 @@ internal sealed class StageKeys(Workbench bench, string folder)
                 {
                     CheckpointEvery = 1,
                 },
-                .. bench.IsCanvas ? new object[] { $"{Components().Key} {Experiment.Canvas.Heads} heads" } : [],
+                .. bench.IsCanvas ? new object[] { Latent } : [],
                 .. Draws,
             ]
         );
@@ -76,6 +76,19 @@ internal sealed class StageKeys(Workbench bench, string folder)
 
     public StageFolder Synthesise() => Stage("synthesise", Start, Experiment.Sampling, bench.Classes.Unlearned);
 
+    /// <summary>
+    /// What decides a model read from any file: its weights, and what the experiment makes of them. A model of a run has its stage's key, in which that is.
+    /// </summary>
+    /// <param name="weights">A hash of them.</param>
+    public string Checkpoint(string weights) =>
+        StageFolder.KeyOf([
+            weights,
+            Experiment.Network,
+            $"{Experiment.Precision}",
+            Experiment.Diffusion,
+            .. bench.IsCanvas ? new object[] { Latent } : [],
+        ]);
+
     public StageFolder Evaluate(string name, string modelKey) => Stage($"evaluate-{name}", modelKey, Measures);
 
     // Which numbers dropout takes, where there is dropout: once they came from a generator, so stages of then must not be gone on with. Without it the
@@ -84,6 +97,9 @@ internal sealed class StageKeys(Workbench bench, string folder)
         bench.Device.type == TorchSharp.DeviceType.CPU && Experiment.Network is { Kind: NetworkKind.Unet, Dropout: > 0 } && !bench.IsCanvas
             ? ["dropout by index"]
             : [];
+
+    // The parts around a latent network, and of its own shape what no size shows.
+    private string Latent => $"{Components().Key} {Experiment.Canvas.Heads} heads";
 
     // The weights that unlearning and synthesis start from.
     private string Start => $"{Pretrain().Key} {Experiment.Unlearn.Start}";

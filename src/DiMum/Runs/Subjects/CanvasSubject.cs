@@ -30,13 +30,25 @@ internal sealed class CanvasSubject : ISubject
         prompts = PromptTable.Encode(components.Tokenizer, components.Text, texts, cache: cache);
         code = new(components.ScalingFactor);
         Pairs = LatentCode.Encode(components.Autoencoder, bench.ConditionedTrain, cache);
-        if (bench.Classes.Alternative is not [var other])
-            throw new UserError(
-                $"unlearn.alternative names {bench.Classes.Alternative.Count} styles; name one, whose images stand for those of the same object"
-            );
-        instead = CanvasVocabulary.Instead(bench.Classes.Unlearned, other, bench.Objects);
+        instead = CanvasVocabulary.Instead(bench.Classes.Unlearned, Other(bench), bench.Objects);
         alternative = new(instead, texts.Count, bench.Device);
         Unlearned = instead.Keys.ToHashSet();
+    }
+
+    /// <summary>Looks for what this subject can't do, before its parts are trained.</summary>
+    /// <exception cref="UserError">Several alternatives, or a prompt that the text encoder has no room for.</exception>
+    public static void Check(Workbench bench)
+    {
+        _ = Other(bench);
+        var (canvas, tokenizer) = (bench.Experiment.Canvas, ClipTokenizer.StableDiffusion());
+        var (prompt, tokens) = MiniCanvasSet
+            .Prompts(canvas.Wording)
+            .Select(p => (Prompt: p, Tokens: tokenizer.Tokenize(p).Count + 2))
+            .MaxBy(p => p.Tokens);
+        if (tokens > canvas.Text.Tokens)
+            throw new UserError(
+                $"canvas.text.tokens is {canvas.Text.Tokens}; expected at least {tokens}, the length of '{prompt}' with start and end"
+            );
     }
 
     public Dataset Pairs { get; }
@@ -87,6 +99,14 @@ internal sealed class CanvasSubject : ISubject
     public Pairing Memorization() => Pairing.Memorization(Pairs, instead.ToDictionary(i => i.Value, i => i.Key));
 
     public Condition Alternative(Condition condition, int step) => alternative.Of(condition, step);
+
+    // The style that takes the unlearned one's place.
+    private static int Other(Workbench bench) =>
+        bench.Classes.Alternative is [var other]
+            ? other
+            : throw new UserError(
+                $"unlearn.alternative names {bench.Classes.Alternative.Count} styles; name one, whose images stand for those of the same object"
+            );
 
     public void Dispose()
     {

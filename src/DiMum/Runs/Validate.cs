@@ -1,4 +1,5 @@
 using DiMum.Data.MiniCanvas;
+using DiMum.Data.UnlearnCanvas;
 using DiMum.Diffusion;
 using DiMum.Nets;
 using DiMum.Unlearning;
@@ -64,8 +65,10 @@ internal static class Validate
         Text(e.Canvas.Text);
         AtLeast("canvas.heads", e.Canvas.Heads, 1);
         AtLeast("canvas.top-k", e.Canvas.TopK, 1);
-        if (e.Data.Name == "mini-canvas")
+        if (e.Data.Name == Workbench.MiniCanvas)
             Latent(e);
+        if (e.Canvas.Pictures is < 2 or > CanvasFolder.PicturesEach)
+            throw new UserError($"canvas.pictures is {e.Canvas.Pictures}; expected 2…{CanvasFolder.PicturesEach}");
         Methods(e);
         return e;
     }

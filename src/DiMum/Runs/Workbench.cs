@@ -33,6 +33,7 @@ internal sealed class Workbench : IDisposable
             throw new UserError(
                 $"canvas.model was trained with {trained.Name} and diffusion says {Schedule.Name}; set diffusion to the model's"
             );
+        Brought?.CheckSide(experiment.Data.Size ?? CanvasPreparation.Unlearning.Side);
         using var loaded = Load(experiment);
         DataHash = $"{ContentHash.Of(loaded.Train)}-{ContentHash.Of(loaded.Test)}";
         (ConditionedTrain, ConditionedTest) = (loaded.Train.To(Device), loaded.Test.To(Device));

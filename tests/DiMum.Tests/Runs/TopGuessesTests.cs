@@ -81,6 +81,8 @@ public class TopGuessesTests
 
         public Nets.ITrainableDenoiser NewNetwork(string purpose) => throw new NotSupportedException();
 
+        public void Read(string path, Nets.ITrainableDenoiser network) => throw new NotSupportedException();
+
         public int Condition(int measuredClass, int n) => measuredClass;
 
         public Dataset Encoded(Dataset images) => throw new NotSupportedException();

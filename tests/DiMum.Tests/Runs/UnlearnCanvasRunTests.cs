@@ -145,6 +145,7 @@ public class UnlearnCanvasRunTests
             "canvas.model was trained with scaled-linear",
             "diffusion"
         );
+        Refused(e => e with { Data = e.Data with { Size = 18 } }, "data.size is 18", "a multiple of 4");
         Refused(
             e => e with { Canvas = e.Canvas with { ObjectClassifier = e.Canvas.StyleClassifier } },
             files["styles.safetensors"],

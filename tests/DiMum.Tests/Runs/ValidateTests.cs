@@ -24,6 +24,7 @@ public class ValidateTests
     public void A_classifier(string widths, string told) => Refusal.Of(() => Presets.Load("digits", [$"classifier.widths={widths}"]), told);
 
     [TestCase("canvas.heads=0", "canvas.heads is 0; expected at least 1")]
+    [TestCase("canvas.pictures=1", "canvas.pictures is 1; expected 2…20")]
     [TestCase("canvas.heads=3", "network.channels times a multiplier is 64", "a multiple of canvas.heads = 3")]
     [TestCase("network.norm-groups=48", "network.channels times a multiplier is 64", "a multiple of network.norm-groups = 48")]
     [TestCase("canvas.autoencoder.norm-groups=0", "canvas.autoencoder.norm-groups is 0; expected at least 1")]

@@ -31,6 +31,16 @@ internal sealed class BroughtModel
     /// <summary>Shapes, and the schedule that it was trained with.</summary>
     public PipelineConfig Config { get; }
 
+    /// <exception cref="UserError">Pictures of this side, pixels, can't go through the model's levels.</exception>
+    public void CheckSide(int side)
+    {
+        var factor = 1 << (Config.Autoencoder.BlockOutChannels.Count + Config.UNet.BlockOutChannels.Count - 2);
+        if (side < factor || side % factor != 0)
+            throw new UserError(
+                $"data.size is {side}; expected a multiple of {factor}, by which autoencoder and network of canvas.model reduce it"
+            );
+    }
+
     /// <summary>What the model's files hold, as a name.</summary>
     public string Content => content.Value;
 

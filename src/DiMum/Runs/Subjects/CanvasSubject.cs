@@ -40,9 +40,11 @@ internal sealed class CanvasSubject : ISubject
     public static void Check(Workbench bench)
     {
         _ = Other(bench);
+        if (bench.Brought is not null)
+            return; // its text encoder has its own room, and nothing is trained before the prompts are encoded
         var (canvas, tokenizer) = (bench.Experiment.Canvas, ClipTokenizer.StableDiffusion());
-        var (prompt, tokens) = MiniCanvasSet
-            .Prompts(canvas.Wording)
+        var (prompt, tokens) = bench
+            .Labels!.Prompts(canvas.Wording)
             .Select(p => (Prompt: p, Tokens: tokenizer.Tokenize(p).Count + 2))
             .MaxBy(p => p.Tokens);
         if (tokens > canvas.Text.Tokens)

@@ -129,6 +129,15 @@ public class CanvasRunTests
         new Run(Presets.Load("canvas-mini", Smallest), folder.Root, new SilentObserver(), CancellationToken.None).Dispose(); // unlocked
     }
 
+    [Test]
+    public void The_plan_of_the_miniature_lists_the_parts_that_are_trained_before_the_network()
+    {
+        var plan = Plan.Describe(Presets.Load("canvas-mini", []));
+        Assert.That(plan, Does.Match(@"components +2,400 steps of the autoencoder, 200 of the text encoder"));
+        Assert.That(plan, Does.Match(@"classifier-objects +500 steps").And.Match(@"synthesise +448 images"));
+        Assert.That(Plan.Describe(Presets.Load("digits", [])), Does.Not.Contain("components").And.Not.Contain("synthesise"));
+    }
+
     [TestCase(1)]
     [TestCase(2)]
     [TestCase(5)]

@@ -29,11 +29,7 @@ internal sealed class Workbench : IDisposable
         Schedule = NoiseSchedule.Named[experiment.Diffusion.Schedule](experiment.Diffusion.Steps);
         Brought = experiment.Data.Name == UnlearnCanvas ? new(experiment.Canvas) : null;
         Labels = LabelsOf(experiment.Data.Name);
-        if (Brought?.Config.Scheduler.Schedule is { } trained && trained.Name != Schedule.Name)
-            throw new UserError(
-                $"canvas.model was trained with {trained.Name} and diffusion says {Schedule.Name}; set diffusion to the model's"
-            );
-        Brought?.CheckSide(experiment.Data.Size ?? CanvasPreparation.Unlearning.Side);
+        Brought?.Check(Schedule, SideOf(experiment));
         using var loaded = Load(experiment);
         DataHash = $"{ContentHash.Of(loaded.Train)}-{ContentHash.Of(loaded.Test)}";
         (ConditionedTrain, ConditionedTest) = (loaded.Train.To(Device), loaded.Test.To(Device));
@@ -181,6 +177,8 @@ internal sealed class Workbench : IDisposable
             _ => null,
         };
 
+    private static int SideOf(Experiment e) => e.Data.Size ?? CanvasPreparation.Unlearning.Side;
+
     private static DataSplits Load(Experiment e) =>
         e.Data.Name == UnlearnCanvas
             ? CanvasFolder.Splits(
@@ -188,7 +186,7 @@ internal sealed class Workbench : IDisposable
                     ?? throw new UserError(
                         $"data.path is not set: {UnlearnCanvas} needs the data set's folder; get it from {CanvasFolder.Sources}"
                     ),
-                e.Data.Size ?? CanvasPreparation.Unlearning.Side,
+                SideOf(e),
                 e.Canvas.Pictures
             )
             : DatasetSource.Load(e.Data.Name, e.Data.Path, e.Data.Size);

@@ -3,6 +3,7 @@ using System.Text;
 using DiMum.Checkpoints;
 using DiMum.Data;
 using DiMum.Data.UnlearnCanvas;
+using DiMum.Diffusion;
 using DiMum.Metrics;
 using DiMum.StableDiffusion;
 using static TorchSharp.torch;
@@ -31,9 +32,13 @@ internal sealed class BroughtModel
     /// <summary>Shapes, and the schedule that it was trained with.</summary>
     public PipelineConfig Config { get; }
 
-    /// <exception cref="UserError">Pictures of this side, pixels, can't go through the model's levels.</exception>
-    public void CheckSide(int side)
+    /// <exception cref="UserError">The model was trained with another schedule, or pictures of this side, pixels, can't go through its levels.</exception>
+    public void Check(NoiseSchedule schedule, int side)
     {
+        if (Config.Scheduler.Schedule is var trained && trained.Name != schedule.Name)
+            throw new UserError(
+                $"canvas.model was trained with {trained.Name} and diffusion says {schedule.Name}; set diffusion to the model's"
+            );
         var factor = 1 << (Config.Autoencoder.BlockOutChannels.Count + Config.UNet.BlockOutChannels.Count - 2);
         if (side < factor || side % factor != 0)
             throw new UserError(

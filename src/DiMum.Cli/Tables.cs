@@ -11,6 +11,9 @@ internal static class Tables
     public static void Print(RunResults results)
     {
         var table = new Table().RoundedBorder().AddColumns("model", "AR_u", "retained accuracy", "Fréchet*");
+        var things = results.Pretrained.ObjectAccuracy is not null;
+        if (things)
+            table.AddColumn("objects");
         var assumptions = results.Methods.SelectMany(m => m.Attacks).Select(a => a.Assumption).Distinct().ToList();
         foreach (var assumption in assumptions)
             table.AddColumn($"highest AR_a ({assumption})");
@@ -25,6 +28,8 @@ internal static class Tables
         void Row(string name, Evaluation e, IReadOnlyList<AttackResult> attacks)
         {
             var cells = new List<string> { name, Share(e.ArUnlearned), Share(e.RetainedAccuracy), Plain(e.Frechet) };
+            if (things)
+                cells.Add(Share(e.ObjectAccuracy));
             cells.AddRange(assumptions.Select(a => Share(attacks.FirstOrDefault(r => r.Assumption == a)?.HighestAr)));
             table.AddRow(cells.Select(Markup.Escape).ToArray());
         }
@@ -50,6 +55,8 @@ internal static class Tables
         Row("AR of the alternative", Share(e.ArAlternative), e.ArAlternative);
         Row("retained-class accuracy", Share(e.RetainedAccuracy), e.RetainedAccuracy);
         Row("Fréchet distance (classifier features)", Plain(e.Frechet), e.Frechet);
+        if (e.ObjectAccuracy is { } things)
+            Row("objects right under retained prompts", Share(things), things);
         AnsiConsole.Write(table);
     }
 

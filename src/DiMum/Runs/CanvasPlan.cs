@@ -13,6 +13,7 @@ namespace DiMum.Runs;
 internal static class CanvasPlan
 {
     private const int Latent = 64; // side at 512 pixels
+    private const double Picture = 3 * 512 * 512; // bytes
     private const double Giga = 1e9;
 
     /// <summary>The U-Net's size.</summary>
@@ -52,7 +53,7 @@ internal static class CanvasPlan
         var stages = e.Unlearn.Methods.Count * (1 + e.Attack.Assumptions.Count);
         text.Append("# disk, derived\n");
         Size("latents of the pictures", pictures * moments);
-        Size($"{made:n0} synthesised pictures and their latents", made * (3 * 512 * 512 + moments));
+        Size($"{made:n0} synthesised pictures and their latents", made * (Picture + moments));
         Size($"weights of {stages} stages", stages * 4.0 * weights);
         Size("resuming one stage", 12.0 * weights);
         text.Append("# memory of the device, derived, float32, besides activations\n");
@@ -63,7 +64,9 @@ internal static class CanvasPlan
         Size("reference gradients and the score (Scissorhands)", 8.0 * weights);
         Size("autoencoder and text encoder", sizeof(float) * (Sum(AutoencoderKL.Declared(new())) + Sum(ClipTextEncoder.Declared(new()))));
         Size("two classifiers, ViT-L/16", 2 * sizeof(float) * Sum(VisionTransformer.Declared(new(styles))));
-        Size("pictures, as bytes, and once more the retain set", (pictures + retained) * 3.0 * 512 * 512);
+        Size("pictures, as bytes, and once more the retain set", (pictures + retained) * Picture);
+        Size("synthesised pictures, while they are encoded", made * Picture);
+        Size("pictures of a measurement, float32, while it lasts", sizeof(float) * e.Evaluate.RetainedImages * Picture);
         text.Append(
             CultureInfo.InvariantCulture,
             $"# synthesis: {made:n0} pictures × {e.Sampling.Steps} steps × 2 predictions of 4×{Latent}×{Latent}\n"

@@ -148,6 +148,7 @@ public class CanvasRunTests
         Assert.That(plan, Does.Contain("859,520,964 parameters"));
         Assert.That(plan, Does.Contain("20,400 pictures of 512×512").And.Contain("compvis.ckpt").And.Contain("style50_cls.pth"));
         Assert.That(plan, Does.Contain("13.8 GB")); // 16 bytes a weight
+        Assert.That(plan, Does.Contain("31.8 GB").And.Contain("15.7 GB")); // 40,400 and 20,000 pictures
         Assert.That(plan, Does.Contain("20,000 pictures × 100 steps"));
         Assert.That(plan, Does.Contain("brought, nothing is trained").And.Contain($"{6000 * thousands + 60_000:n0} training iterations"));
         Assert.That(plan, Does.Contain("not set").And.Contain("never run by us"));

@@ -71,6 +71,16 @@ public sealed class SafetensorsFile : IWeights
         }
     }
 
+    /// <summary>The tensor of a file that this program wrote for itself, on CPU, of the caller's dispose scope.</summary>
+    /// <exception cref="UserError">It is damaged, or has no tensor of that name.</exception>
+    internal static Tensor ReadOwn(string path, string name)
+    {
+        using var file = Open(path);
+        return file.stored.ContainsKey(name)
+            ? file.ReadInScope(name)
+            : throw new UserError($"{path}: holds no '{name}'; it was not written by this program: delete it");
+    }
+
     /// <summary>A tensor on CPU as stored; the caller owns it, no dispose scope does.</summary>
     public Tensor Read(string name) => ReadInScope(name).DetachFromDisposeScope();
 

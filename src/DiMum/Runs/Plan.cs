@@ -69,7 +69,7 @@ public static class Plan
 
     private static string Network(Experiment e)
     {
-        if (e.Data.Name is "mini-canvas" or Workbench.UnlearnCanvas)
+        if (Workbench.LabelsOf(e.Data.Name) is not null)
             return CanvasPlan.Network(e);
         var (size, channels, classes) = e.Data.Name switch
         {

@@ -169,7 +169,8 @@ internal sealed class Workbench : IDisposable
         return (unet.ToString(), ClassConditionalUNet.Declared(unet));
     }
 
-    private static CanvasLabels? LabelsOf(string data) =>
+    /// <summary>Styles and objects of a data set whose conditions are prompts; null of any other.</summary>
+    public static CanvasLabels? LabelsOf(string data) =>
         data switch
         {
             UnlearnCanvas => CanvasLabels.Released,

@@ -24,10 +24,7 @@ internal static class ContentCache
             return made;
         }
 
-        using var file = SafetensorsFile.Open(path);
-        return file.Stored.ContainsKey(Entry)
-            ? file.ReadInScope(Entry)
-            : throw new UserError($"{path}: holds no '{Entry}'; it was not written by this program: delete it");
+        return SafetensorsFile.ReadOwn(path, Entry);
     }
 
     /// <summary>Adds a network's weights to a hash.</summary>

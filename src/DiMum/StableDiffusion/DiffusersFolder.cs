@@ -56,7 +56,7 @@ internal static class DiffusersFolder
         Json("text_encoder", "config.json", DiffusersConfigs.Of(pipeline.TextEncoder.Config));
         Json("scheduler", "scheduler_config.json", DiffusersConfigs.Of(pipeline.Scheduler));
         TokenizerFolder.Write(Path.Combine(folder, "tokenizer"), pipeline.Tokenizer, pipeline.TextEncoder.Config.MaxTokens);
-        Write(folder, Part.OfUNet(pipeline), types.UNet);
+        Write(folder, Part.OfUNet(pipeline.UNet), types.UNet);
         Write(folder, Part.OfAutoencoder(pipeline), types.Autoencoder);
         Write(folder, Part.OfTextEncoder(pipeline), types.TextEncoder);
         Json("", "model_index.json", DiffusersConfigs.Index(pipeline.Scheduler));

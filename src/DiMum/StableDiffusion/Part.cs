@@ -30,8 +30,8 @@ internal sealed record Part(string What, string Folder, ParameterVector Paramete
             name => CompVisNames.Autoencoder(name, pipeline.Autoencoder.Config)
         );
 
-    public static Part OfUNet(StableDiffusionPipeline pipeline) =>
-        new("U-Net", "unet", pipeline.UNet.Parameters, CompVisNames.UNetPrefix, name => CompVisNames.UNet(name, pipeline.UNet.Config));
+    public static Part OfUNet(UNet2DConditionModel unet) =>
+        new("U-Net", "unet", unet.Parameters, CompVisNames.UNetPrefix, name => CompVisNames.UNet(name, unet.Config));
 
     /// <summary>The names in a diffusers folder: today's, and the autoencoder's attention as diffusers called it before 0.17.</summary>
     public IEnumerable<string> InFolder(Parameter p)

@@ -76,7 +76,7 @@ public sealed record StableDiffusionPipeline(
     {
         try
         {
-            return this with { Types = new(fill(Part.OfTextEncoder(this)), fill(Part.OfAutoencoder(this)), fill(Part.OfUNet(this))) };
+            return this with { Types = new(fill(Part.OfTextEncoder(this)), fill(Part.OfAutoencoder(this)), fill(Part.OfUNet(UNet))) };
         }
         catch
         {

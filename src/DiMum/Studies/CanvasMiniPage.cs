@@ -1,6 +1,7 @@
 using DiMum.Metrics;
 using DiMum.Runs;
 using DiMum.Runs.Report;
+using DiMum.Studies.Mixture;
 
 namespace DiMum.Studies;
 
@@ -118,13 +119,8 @@ internal sealed class CanvasMiniPage(IReadOnlyList<RunResults> cells)
     {
         var order = Methods.OrderBy(m => Mean(m, attack).Mean).ToList();
         page.Line($"* {attack.Name}, lowest first: {string.Join(", ", order.Select(m => $"{m} {attack.Show(Mean(m, attack).Mean)}"))}.");
-        var differences = order.Where(m => m != "DiMUM").Select(m => (Name: m, Mean: Difference(m, attack))).ToList();
-        string Those(Func<CellMean, bool> which) =>
-            differences.Where(d => which(d.Mean)).Select(d => $"{d.Name} ({attack.Show(d.Mean)})").ToList() is { Count: > 0 } names
-                ? string.Join(", ", names)
-                : "none";
         page.Line(
-            $"  Difference from DiMUM, seed by seed, in points: higher {Those(d => d.LeavesZeroOut && d.Mean > 0)}; lower {Those(d => d.LeavesZeroOut && d.Mean < 0)}; not told apart {Those(d => !d.LeavesZeroOut)}."
+            $"  Difference from DiMUM, seed by seed, in points: {attack.Apart(order.Where(m => m != "DiMUM").Select(m => (m, Difference(m, attack))))}."
         );
     }
 
@@ -194,8 +190,8 @@ internal sealed class CanvasMiniPage(IReadOnlyList<RunResults> cells)
 
     private CellMean Mean(string method, Measure measure)
     {
-        var mean = CellMean.Of([.. cells.Select(c => measure.Of(Of(c, method)))]);
-        return measure == Frechet ? mean : mean with { Low = Math.Max(0, mean.Low), High = Math.Min(1, mean.High) };
+        var values = cells.Select(c => measure.Of(Of(c, method)));
+        return measure == Frechet ? CellMean.Of([.. values]) : CellFigures.Rate(values);
     }
 
     private CellMean Difference(string method, Measure measure) =>

@@ -81,7 +81,7 @@ internal sealed class DigitsBaselinesPage
             var results = Results(m.Label);
             page.Line(
                 $"| {m.Name} | {results[0].Reading} | "
-                    + string.Join(" | ", Measures.Select(x => Interval(Of(m.Label, x), x)))
+                    + string.Join(" | ", Measures.Select(x => x.Show(Of(m.Label, x))))
                     + $" | {results[0].Iterations} ({results[0].Updates}) | {Measure.Number(1000 * Measure.Median(results.Select(r => r.SecondsPerIteration)), "f0")} | {results.Count} |"
             );
         }
@@ -166,7 +166,7 @@ internal sealed class DigitsBaselinesPage
     {
         var there = methods
             .Where(m => m.Name != "fine-tune-retain" && Of(m.Label, ArUnlearned).High > 0.1)
-            .Select(m => $"{m.Label} ({Interval(Of(m.Label, ArUnlearned), ArUnlearned)})")
+            .Select(m => $"{m.Label} ({ArUnlearned.Show(Of(m.Label, ArUnlearned))})")
             .ToList();
         if (there.Count > 0)
             page.Line(
@@ -184,23 +184,14 @@ internal sealed class DigitsBaselinesPage
         var order = published.OrderBy(m => Of(m.Label, attack).Mean).ToList();
         page.Line(
             $"* {attack.Name}, published readings, lowest first: "
-                + string.Join(", ", order.Select(m => $"{m.Name} {Measure.Number(100 * Of(m.Label, attack).Mean, "f1")}"))
+                + string.Join(", ", order.Select(m => $"{m.Name} {attack.Show(Of(m.Label, attack).Mean)}"))
                 + "."
         );
         if (methods.TrueForAll(m => m.Label != "DiMUM"))
             return;
-        var (above, below, same) = (new List<string>(), new List<string>(), new List<string>());
-        foreach (var m in order.Where(m => m.Name != "DiMUM"))
-        {
-            var d = Difference(m.Label, "DiMUM", attack);
-            (
-                !d.LeavesZeroOut ? same
-                : d.Mean > 0 ? above
-                : below
-            ).Add($"{m.Name} ({Interval(d, attack)})");
-        }
-
-        page.Line($"  Difference from DiMUM, cell by cell, in points: higher {Or(above)}; lower {Or(below)}; not told apart {Or(same)}.");
+        page.Line(
+            $"  Difference from DiMUM, cell by cell, in points: {attack.Apart(order.Where(m => m.Name != "DiMUM").Select(m => (m.Name, Difference(m.Label, "DiMUM", attack))))}."
+        );
     }
 
     private void Readings()
@@ -214,7 +205,7 @@ internal sealed class DigitsBaselinesPage
             var seen = Measures
                 .Select(x => (Measure: x, Difference: Difference(released.Label, released.Name, x)))
                 .Where(p => p.Difference.LeavesZeroOut)
-                .Select(p => $"{p.Measure.Name} {Interval(p.Difference, p.Measure)}")
+                .Select(p => $"{p.Measure.Name} {p.Measure.Show(p.Difference)}")
                 .ToList();
             page.Line(
                 $"  * {released.Name}, {Results(released.Label)[0].Reading}: {(seen.Count == 0 ? "no measure differs beyond its interval" : string.Join("; ", seen))}."
@@ -232,7 +223,7 @@ internal sealed class DigitsBaselinesPage
             Measure.Median(Results("DiMUM").Select(r => r.SecondsPerIteration))
             / Measure.Median(Results("fine-tune-retain").Select(r => r.SecondsPerIteration));
         page.Line(
-            $"* Cost of DiMUM, against fine-tuning on the retain set: retained accuracy {Interval(accuracy, Accuracy)} points, Fréchet {Interval(frechet, Frechet)}, {Measure.Number(time, "f1")} times the time an iteration."
+            $"* Cost of DiMUM, against fine-tuning on the retain set: retained accuracy {Accuracy.Show(accuracy)} points, Fréchet {Frechet.Show(frechet)}, {Measure.Number(time, "f1")} times the time an iteration."
         );
     }
 
@@ -252,9 +243,5 @@ internal sealed class DigitsBaselinesPage
     private string In() =>
         string.Join("; ", cells.GroupBy(c => c.Seed).Select(g => $"seed {g.Key}: classes {string.Join(", ", g.Select(c => c.Class))}"));
 
-    private static string Interval(CellMean m, Measure measure) => measure.Show(m);
-
     private static string Mean(IEnumerable<double> values, double unit, string format) => Measure.Number(unit * values.Average(), format);
-
-    private static string Or(IReadOnlyList<string> names) => names.Count == 0 ? "none" : string.Join(", ", names);
 }

@@ -17,6 +17,17 @@ internal sealed record Measure(string Name, Func<MethodResult, double> Of, doubl
     /// <summary>One value.</summary>
     public string Show(double value) => Number(Unit * value, Format);
 
+    /// <summary>Differences by name in words: which leave zero out above, which below, and which do not.</summary>
+    public string Apart(IEnumerable<(string Name, CellMean Difference)> differences)
+    {
+        var list = differences.ToList();
+        string Those(Func<CellMean, bool> which) =>
+            list.Where(d => which(d.Difference)).Select(d => $"{d.Name} ({Show(d.Difference)})").ToList() is { Count: > 0 } names
+                ? string.Join(", ", names)
+                : "none";
+        return $"higher {Those(d => d.LeavesZeroOut && d.Mean > 0)}; lower {Those(d => d.LeavesZeroOut && d.Mean < 0)}; not told apart {Those(d => !d.LeavesZeroOut)}";
+    }
+
     /// <summary>Rates of one method pooled over all images, with the exact binomial interval, in percent.</summary>
     public static string Binomial(IEnumerable<Measured> rates)
     {

@@ -46,8 +46,11 @@ public class ComponentsResumeTests
     {
         using var folder = new TempFolder();
         using var cancel = new CancellationTokenSource();
-        Assert.That(() => Ran(folder.Root, new Watcher(stage, at, cancel), cancel.Token), Throws.InstanceOf<OperationCanceledException>());
-        var second = new Watcher(stage, int.MaxValue, cancel);
+        Assert.That(
+            () => Ran(folder.Root, new WatchingObserver(stage, at, cancel), cancel.Token),
+            Throws.InstanceOf<OperationCanceledException>()
+        );
+        var second = new WatchingObserver(stage, null, cancel);
         var resumed = Ran(folder.Root, second, default);
         Assert.That(second.First, Is.EqualTo(at + 1), "the first step of the second run");
         Assert.That(resumed.Keys, Is.EquivalentTo(Whole.Value.Keys));
@@ -61,7 +64,7 @@ public class ComponentsResumeTests
         using var folder = new TempFolder();
         using var cancel = new CancellationTokenSource();
         Assert.That(
-            () => Ran(folder.Root, new Watcher("components", 2, cancel), cancel.Token),
+            () => Ran(folder.Root, new WatchingObserver("components", 2, cancel), cancel.Token),
             Throws.InstanceOf<OperationCanceledException>()
         );
         var file = Directory.GetFiles(folder.Root, "autoencoder-checkpoint.safetensors", SearchOption.AllDirectories).Single();
@@ -83,25 +86,5 @@ public class ComponentsResumeTests
             .GetDirectories(Path.Combine(folder, "stages"))
             .SelectMany(d => Directory.GetFiles(d, "*", SearchOption.AllDirectories))
             .ToDictionary(f => Path.GetRelativePath(folder, f), File.ReadAllBytes);
-    }
-
-    private sealed class Watcher(string of, int at, CancellationTokenSource cancel) : IRunObserver
-    {
-        public int? First { get; private set; }
-
-        public void Begin(string stage, int done, int total) { }
-
-        public void Advance(string stage, int done, double? loss)
-        {
-            if (stage != of)
-                return;
-            First ??= done;
-            if (done == at)
-                cancel.Cancel();
-        }
-
-        public void End(string stage, string summary, bool alreadyDone) { }
-
-        public void Note(string text) { }
     }
 }

@@ -100,6 +100,17 @@ internal static class ReportFixture
         return new MethodResult(name, "as published", $"synthetic source of {name}", iterations, updates, 0.0512, curve, final, attacks);
     }
 
+    /// <summary>One model of a run on styles at one step.</summary>
+    public static Evaluation OfStyle(int step, double ar, double alternative) =>
+        new(step, Rate(ar), Rate(alternative), Rate(0.9), new Measured(3, 100, 2, 4, "Fréchet", "synthetic"), null, null, Rate(0.8));
+
+    /// <summary>An attack on it: AR_a is the highest at the second point and 0 elsewhere, AR_alt as given.</summary>
+    public static AttackResult StyleAttack(string assumption, double highest, params double[] alternatives)
+    {
+        Evaluation[] curve = [.. alternatives.Select((a, i) => OfStyle(100 * i, i == 1 ? highest : 0, a))];
+        return new(assumption, curve, CurveMaximum.Of([.. curve.Select(e => e.ArUnlearned)]), 100, 100, 0.1);
+    }
+
     /// <summary>Draws every picture the fixture names: blocky noise of the right size, one grey level a class.</summary>
     public static void DrawPictures(RunResults run, string folder)
     {

@@ -12,34 +12,26 @@ public class StyleReportTests
 {
     private static readonly string[] Five = ["EraseDiff", "SalUn", "DiMUM"];
 
-    private static Evaluation At(int step, double ar, double alternative) =>
-        new(
-            step,
-            ReportFixture.Rate(ar),
-            ReportFixture.Rate(alternative),
-            ReportFixture.Rate(0.9),
-            new Measured(3, 100, 2, 4, "Fréchet", "synthetic"),
-            null,
-            null,
-            ReportFixture.Rate(0.8)
-        );
-
-    private static AttackResult Attack(double highest, params double[] alternatives)
-    {
-        Evaluation[] curve = [.. alternatives.Select((a, i) => At(100 * i, i == 1 ? highest : 0, a))];
-        return new("ii-b", curve, CurveMaximum.Of([.. curve.Select(e => e.ArUnlearned)]), 100, 100, 0.1);
-    }
-
     private static RunResults Run(params double[] highest) =>
         ReportFixture.Bare() with
         {
-            Pretrained = At(0, 0.99, 0.002),
+            Pretrained = ReportFixture.OfStyle(0, 0.99, 0.002),
             Methods =
             [
                 .. Five.Zip(
                     highest,
                     (name, ar) =>
-                        new MethodResult(name, "as published", "synthetic", 10, 10, 0.1, [], At(10, 0, 0.7), [Attack(ar, 0.7, 0.5, 0.6)])
+                        new MethodResult(
+                            name,
+                            "as published",
+                            "synthetic",
+                            10,
+                            10,
+                            0.1,
+                            [],
+                            ReportFixture.OfStyle(10, 0, 0.7),
+                            [ReportFixture.StyleAttack("ii-b", ar, 0.7, 0.5, 0.6)]
+                        )
                 ),
             ],
         };
@@ -47,7 +39,7 @@ public class StyleReportTests
     [Test]
     public void The_lowest_rate_of_a_curve_has_a_corrected_interval_around_it()
     {
-        var lowest = StyleTables.Lowest(Attack(1, 0.7, 0.5, 0.6));
+        var lowest = StyleTables.Lowest(ReportFixture.StyleAttack("ii-b", 1, 0.7, 0.5, 0.6));
         var alone = AccuracyRate.Interval(250, 500);
         Assert.That((lowest.Value, lowest.N), Is.EqualTo((0.5, 500L)));
         Assert.That(lowest.Low, Is.LessThan(alone.Low).And.GreaterThan(alone.Low - 0.03));
@@ -113,9 +105,9 @@ public class StyleReportTests
 
     private static MethodResult Drawn(string name)
     {
-        var attack = Attack(0.9, 0.7, 0.5, 0.6);
+        var attack = ReportFixture.StyleAttack("ii-b", 0.9, 0.7, 0.5, 0.6);
         var curve = attack.Curve.Select(e => e with { Strip = $"samples/{name}-{e.Step}.png" });
-        var final = At(10, 0, 0.7) with { Grid = $"samples/{name}.png" };
+        var final = ReportFixture.OfStyle(10, 0, 0.7) with { Grid = $"samples/{name}.png" };
         return new(name, "as published", "synthetic", 10, 10, 0.1, [], final, [attack with { Curve = [.. curve] }]);
     }
 

@@ -42,12 +42,12 @@ public class SynthesisTests
             whole = images.Images.bytes.ToArray();
 
         using var cancel = new CancellationTokenSource();
-        using (var scene = new Scene(folder["broken"], 60, 16, new Watcher(16 * batches, cancel), cancel.Token))
+        using (var scene = new Scene(folder["broken"], 60, 16, new WatchingObserver("synthesise", 16 * batches, cancel), cancel.Token))
             Assert.That(scene.Images, Throws.InstanceOf<OperationCanceledException>());
         var written = Written(folder["broken"]);
         Assert.That(written, Has.Count.EqualTo(batches));
 
-        var second = new Watcher(null, cancel);
+        var second = new WatchingObserver("synthesise", null, cancel);
         using (var scene = new Scene(folder["broken"], 60, 16, second))
         using (var images = scene.Images())
             Assert.That(images.Images.bytes.ToArray(), Is.EqualTo(whole));
@@ -117,30 +117,5 @@ public class SynthesisTests
             Context.Dispose();
             Context.Bench.Dispose();
         }
-    }
-
-    private sealed class Watcher(int? at, CancellationTokenSource cancel) : IRunObserver
-    {
-        public int? Began { get; private set; }
-        public int? First { get; private set; }
-
-        public void Begin(string stage, int done, int total)
-        {
-            if (stage == "synthesise")
-                Began ??= done;
-        }
-
-        public void Advance(string stage, int done, double? loss)
-        {
-            if (stage != "synthesise")
-                return;
-            First ??= done;
-            if (done == at)
-                cancel.Cancel();
-        }
-
-        public void End(string stage, string summary, bool alreadyDone) { }
-
-        public void Note(string text) { }
     }
 }

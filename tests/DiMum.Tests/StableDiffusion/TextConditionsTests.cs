@@ -8,6 +8,7 @@ using DiMum.Optimization;
 using DiMum.Runs;
 using DiMum.StableDiffusion;
 using DiMum.Tests.Data;
+using DiMum.Tests.Runs;
 using DiMum.Unlearning;
 using NUnit.Framework;
 using TorchSharp;
@@ -270,7 +271,7 @@ public class TextConditionsTests
         {
             using var own = new TextWorld();
             using var cancel = new CancellationTokenSource();
-            var observer = new Stopper(stopAt, cancel);
+            var observer = new WatchingObserver(null, stopAt, cancel);
             var stage = new StageFolder(folder.Root, name, "key");
             var method = MethodRegistry.Create(new MethodSettings { Name = "SalUn" });
             using var rule = method.Prepare(own.Context(own.Batches()));
@@ -310,19 +311,4 @@ public class TextConditionsTests
             "data.flip",
             "latents"
         );
-
-    private sealed class Stopper(int? at, CancellationTokenSource cancel) : IRunObserver
-    {
-        public void Begin(string stage, int done, int total) { }
-
-        public void Advance(string stage, int done, double? loss)
-        {
-            if (done == at)
-                cancel.Cancel();
-        }
-
-        public void End(string stage, string summary, bool alreadyDone) { }
-
-        public void Note(string text) { }
-    }
 }

@@ -1,4 +1,3 @@
-using DiMum.Metrics;
 using DiMum.Runs;
 using DiMum.Studies;
 using DiMum.Tests.Runs;
@@ -48,28 +47,20 @@ public class CanvasMiniPageTests
         ReportFixture.Bare() with
         {
             Seed = seed,
-            Pretrained = At(0, 0.99, 0.002),
+            Pretrained = ReportFixture.OfStyle(0, 0.99, 0.002),
             Methods = [Result("SalUn", 0.2, salUn), Result("DiMUM", 0, diMum)],
         };
 
     private static MethodResult Result(string name, double before, double highest) =>
-        new(name, "as published", "synthetic", 10, 10, 0.1, [], At(10, before, 0.7), [Attack("i", highest), Attack("ii-b", highest)]);
-
-    private static AttackResult Attack(string assumption, double highest)
-    {
-        Evaluation[] curve = [At(0, 0, 0.7), At(100, highest, 0.5)];
-        return new(assumption, curve, CurveMaximum.Of([.. curve.Select(e => e.ArUnlearned)]), 100, 100, 0.1);
-    }
-
-    private static Evaluation At(int step, double ar, double alternative) =>
         new(
-            step,
-            ReportFixture.Rate(ar),
-            ReportFixture.Rate(alternative),
-            ReportFixture.Rate(0.9),
-            new Measured(3, 100, 2, 4, "Fréchet", "synthetic"),
-            null,
-            null,
-            ReportFixture.Rate(0.8)
+            name,
+            "as published",
+            "synthetic",
+            10,
+            10,
+            0.1,
+            [],
+            ReportFixture.OfStyle(10, before, 0.7),
+            [.. new[] { "i", "ii-b" }.Select(a => ReportFixture.StyleAttack(a, highest, 0.7, 0.5))]
         );
 }

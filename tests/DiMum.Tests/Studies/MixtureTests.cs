@@ -5,6 +5,7 @@ using DiMum.Runs;
 using DiMum.Studies;
 using DiMum.Studies.Mixture;
 using DiMum.Tests.Data;
+using DiMum.Tests.Runs;
 using NUnit.Framework;
 using static TorchSharp.torch;
 
@@ -156,7 +157,7 @@ public class MixtureTests
         using (var whole = new Run(experiment, folder["whole"], new SilentObserver(), default))
             Assert.That(whole.All().Methods, Has.Count.EqualTo(experiment.Unlearn.Methods.Count));
         using (var stop = new CancellationTokenSource())
-        using (var broken = new Run(experiment, folder["broken"], new Stopper("pretrain", 25, stop), stop.Token))
+        using (var broken = new Run(experiment, folder["broken"], new WatchingObserver("pretrain", 25, stop), stop.Token))
             Assert.That(() => broken.All(), Throws.InstanceOf<OperationCanceledException>());
         using (var resumed = new Run(experiment, folder["broken"], new SilentObserver(), default))
             resumed.All();
@@ -181,20 +182,5 @@ public class MixtureTests
         Assert.That(run.Pretrain().ArUnlearned.Low, Is.GreaterThanOrEqualTo(0.9));
         foreach (var method in experiment.Unlearn.Methods.Where(m => m.Name is "DiMUM" or "SalUn" or "SFR-on"))
             Assert.That(run.Unlearn(method).Final.ArUnlearned.Value, Is.LessThanOrEqualTo(0.1), method.Label);
-    }
-
-    private sealed class Stopper(string stage, int at, CancellationTokenSource stop) : IRunObserver
-    {
-        public void Begin(string name, int done, int total) { }
-
-        public void Advance(string name, int done, double? loss)
-        {
-            if (name == stage && done >= at)
-                stop.Cancel();
-        }
-
-        public void End(string name, string summary, bool alreadyDone) { }
-
-        public void Note(string text) { }
     }
 }

@@ -6,8 +6,10 @@ using DiMum.Unlearning;
 
 namespace DiMum.Runs.Stages;
 
-/// <summary>Pre-training on D (Eq. 4), then its evaluation: two stages, because the second alone depends on what is unlearned. Of
-/// a model that a user brings the weights are taken instead.</summary>
+/// <summary>
+/// Pre-training on D (Eq. 4), then its evaluation: two stages, because the second alone depends on what is unlearned. Of a model that a user brings the
+/// weights are taken instead.
+/// </summary>
 internal sealed class PretrainStage(StageContext context)
 {
     /// <param name="SecondsPerStep">Training alone, without evaluation.</param>

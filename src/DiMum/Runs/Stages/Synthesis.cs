@@ -42,7 +42,7 @@ internal sealed class Synthesis(StageContext context, PretrainStage pretrain)
         }
 
         using var scope = NewDisposeScope();
-        var images = cat([.. pieces.Select(p => Read(p.File).to(bench.Device))]);
+        var images = cat([.. pieces.Select(p => SafetensorsFile.ReadOwn(p.File, Entry).to(bench.Device))]);
         observer.End(stage.Name, $"{asked.Length} images of the pre-trained model under retained classes", alreadyDone: missing.Count == 0);
         return new Dataset(
             "synthesised/retain",
@@ -96,13 +96,5 @@ internal sealed class Synthesis(StageContext context, PretrainStage pretrain)
             piece.Batch
         );
         Safetensors.Write(piece.File, new Dictionary<string, Tensor> { [Entry] = bench.Train.IsPoints ? images : Pixels.ToBytes(images) });
-    }
-
-    private static Tensor Read(string path)
-    {
-        using var file = SafetensorsFile.Open(path);
-        return file.Stored.ContainsKey(Entry)
-            ? file.ReadInScope(Entry)
-            : throw new UserError($"{path}: holds no '{Entry}'; it was not written by this program: delete it");
     }
 }

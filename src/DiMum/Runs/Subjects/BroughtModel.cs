@@ -17,7 +17,8 @@ internal sealed class BroughtModel
     private readonly string model;
     private readonly string styles;
     private readonly string objects;
-    private readonly Lazy<string> content;
+    private readonly Lazy<string> content; // hashes of gigabytes, asked for by every stage's key
+    private readonly Lazy<string> classifiersContent;
 
     /// <exception cref="UserError">A setting is missing or names nothing.</exception>
     public BroughtModel(CanvasSettings settings)
@@ -26,6 +27,9 @@ internal sealed class BroughtModel
         styles = Found("canvas.style-classifier", settings.StyleClassifier, "style50.pth");
         objects = Found("canvas.object-classifier", settings.ObjectClassifier, "style50_cls.pth");
         content = new(() => ContentOf(model));
+        classifiersContent = new(() =>
+            $"{ContentHash.OfFile(styles, "style classifier")} {ContentHash.OfFile(objects, "object classifier")}"
+        );
         Config = StableDiffusionPipeline.ConfigOf(model);
     }
 
@@ -50,8 +54,7 @@ internal sealed class BroughtModel
     public string Content => content.Value;
 
     /// <summary>The same of the classifiers.</summary>
-    public string ClassifiersContent =>
-        $"{ContentHash.OfFile(styles, "style classifier")} {ContentHash.OfFile(objects, "object classifier")}";
+    public string ClassifiersContent => classifiersContent.Value;
 
     /// <summary>The frozen parts; the U-Net is let go.</summary>
     public CanvasComponents Components(Device device)
@@ -65,12 +68,8 @@ internal sealed class BroughtModel
     public static void ReadNetwork(string path, UNet2DConditionModel network)
     {
         using var weights = WeightsFile.Open(path);
-        WeightsFile.Fill(
-            weights,
-            network.Parameters,
-            p => [p.Name, CompVisNames.UNetPrefix + CompVisNames.UNet(p.Name, network.Config)],
-            "U-Net"
-        );
+        var part = Part.OfUNet(network);
+        WeightsFile.Fill(weights, part.Parameters, p => part.InFolder(p).Concat(part.InSingleFile(p)), part.What);
     }
 
     /// <summary>Writes the U-Net's weights as a stage keeps them.</summary>
